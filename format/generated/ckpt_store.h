@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR Apache-2.0) */
+/* Generated from format/store.mjs by format/generate.mjs. Do not edit: npm run generate */
+#ifndef CKPT_STORE_H
+#define CKPT_STORE_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define CKPT_ASSERT(what, why) static_assert(what, why)
+#define CKPT_OFFSETOF(t, f) __builtin_offsetof(t, f)
+#else
+#define CKPT_ASSERT(what, why) _Static_assert(what, why)
+#define CKPT_OFFSETOF(t, f) __builtin_offsetof(struct t, f)
+#endif
+
+#define CKPT_PACK_VERSION 1 /* pack_header.version */
+#define CKPT_PACK_STORED_BYTES_MAX 0x000dbba0 /* a pack is closed before its frames pass this many stored bytes */
+#define CKPT_PACK_RAW_BYTES_MAX 0x00800000 /* or this many bytes of pages */
+#define CKPT_PACK_PAGES_MAX 2048 /* PACK_RAW_BYTES_MAX in pages */
+#define CKPT_FRAME_PAGES 4 /* pages of one frame; the last frame of a pack may have fewer */
+#define CKPT_FRAME_RAW 0x80000000u /* frame table: this bit says that the frame is stored as it is, not compressed */
+#define CKPT_HASH_BYTES 32 /* bytes of a page hash, a pack id, an image digest */
+#define CKPT_CODEC_NONE 0 /* pack_header.codec */
+#define CKPT_CODEC_ZSTD 1 /* pack_header.codec */
+#define CKPT_EVENT_SCHEMA 1 /* schema number of every event */
+#define CKPT_EVENT_VALUE_BYTES_MAX 0x00080000 /* bytes of the value of a record or pages event */
+#define CKPT_RUN_ZERO 0 /* run kind: pages that are all zero */
+#define CKPT_RUN_PACK 1 /* run kind: consecutive slots of a pack */
+
+/* Start of a pack file. Then: page directory (pages x 32 bytes of hash, slot 0 first), frame table (frames x u32 stored bytes, FRAME_RAW), frames, and 32 bytes of SHA-256 over all before them, which is the pack's id. */
+struct pack_header {
+	char magic[8]; /* "ckptpack" */
+	__u16 version; /* PACK_VERSION */
+	__u16 codec; /* CODEC_ */
+	__u32 pages; /* slots, 1..PACK_PAGES_MAX */
+	__u32 frames;
+	__u32 frame_pages; /* FRAME_PAGES */
+	__u64 stored_bytes; /* of all frames */
+	__u8 key_id[16]; /* key that the frames are encrypted with; all zero: not encrypted */
+	__u8 salt[16]; /* random salt of the frames' key; all zero: not encrypted */
+	__u8 log_id[16]; /* the log whose salt the page hashes use */
+	char stream[32]; /* id of the checkpoint whose stream wrote the pack */
+	__u64 raw_bytes; /* pages x 4096 */
+	__u64 reserved; /* 0 */
+};
+CKPT_ASSERT(sizeof(struct pack_header) == 128, "pack_header");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, magic) == 0, "pack_header.magic");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, version) == 8, "pack_header.version");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, codec) == 10, "pack_header.codec");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, pages) == 12, "pack_header.pages");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, frames) == 16, "pack_header.frames");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, frame_pages) == 20, "pack_header.frame_pages");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, stored_bytes) == 24, "pack_header.stored_bytes");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, key_id) == 32, "pack_header.key_id");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, salt) == 48, "pack_header.salt");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, log_id) == 64, "pack_header.log_id");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, stream) == 80, "pack_header.stream");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, raw_bytes) == 112, "pack_header.raw_bytes");
+CKPT_ASSERT(CKPT_OFFSETOF(pack_header, reserved) == 120, "pack_header.reserved");
+
+/* Start of the value of a `pages` event. Then: packs x 32 bytes of pack id, and run_bytes of runs. */
+struct pages_event {
+	__u32 pages; /* pages in this event */
+	__u32 first; /* index of the first of them among the pages of its VMA (version 1) or PAGES record (version 2) */
+	__u32 total; /* pages of that VMA or PAGES record */
+	__u32 packs; /* pack ids that follow */
+	__u32 run_bytes;
+	__u32 zero_pages; /* of pages */
+	__u32 new_pages; /* pages that this stream stored first */
+	__u32 reserved; /* 0 */
+};
+CKPT_ASSERT(sizeof(struct pages_event) == 32, "pages_event");
+CKPT_ASSERT(CKPT_OFFSETOF(pages_event, pages) == 0, "pages_event.pages");
+CKPT_ASSERT(CKPT_OFFSETOF(pages_event, first) == 4, "pages_event.first");
+CKPT_ASSERT(CKPT_OFFSETOF(pages_event, total) == 8, "pages_event.total");
+CKPT_ASSERT(CKPT_OFFSETOF(pages_event, packs) == 12, "pages_event.packs");
+CKPT_ASSERT(CKPT_OFFSETOF(pages_event, run_bytes) == 16, "pages_event.run_bytes");
+CKPT_ASSERT(CKPT_OFFSETOF(pages_event, zero_pages) == 20, "pages_event.zero_pages");
+CKPT_ASSERT(CKPT_OFFSETOF(pages_event, new_pages) == 24, "pages_event.new_pages");
+CKPT_ASSERT(CKPT_OFFSETOF(pages_event, reserved) == 28, "pages_event.reserved");
+
+#endif /* CKPT_STORE_H */

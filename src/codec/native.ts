@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The typed edge of the native codec (native/codec through native/addon). Pages never become JavaScript objects: what
+// crosses this edge are packs, event values and totals. All numbers are exact below 2^53.
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Bytes of the pipes that the codec makes; a default 64 KiB pipe halves the speed. */
+export const PIPE_BYTES = 1 << 20;
+
+/** Dedup index: which page hash is stored in which pack and slot. About 20 bytes a page. */
+export interface PageIndex {
+  /** Takes up the directories of packs (each at packPath(packsDir, id)). Rejects with a CodecError of kind `pack`. */
+  load(ids: readonly string[]): Promise<void>;
+  /** Distinct pages known. */
+  readonly pages: number;
+  /** Bytes of memory the tag table takes. */
+  readonly bytes: number;
+  readonly packs: number;
+}
+
+export interface PackBytes {
+  /** Hex SHA-256, the pack's name. */
+  readonly id: string;
+  readonly bytes: Buffer;
+  readonly pages: number;
+  readonly rawBytes: number;
+}
+
+export interface StreamEvent {
+  readonly type: 'record' | 'pages';
+  readonly value: Buffer;
+}
+
+/** What one whole image came to, known at its tail. */
+export interface ImageSummary {
+  readonly formatVersion: 1 | 2;
+  readonly bytes: number;
+  readonly records: number;
+  readonly pages: number;
+  readonly zeroPages: number;
+  readonly newPages: number;
+  readonly newPacks: number;
+  readonly storedBytes: number;
+  /** Image digest, hex. */
+  readonly digest: string;
+}
+
+/**
+ * A stretch of an image in stream order. The packs must be in the log before the events of the same batch are:
+ * events name only packs of this or an earlier batch, or packs that the index was given.
+ */
+export interface ReaderBatch {
+  readonly packs: readonly PackBytes[];
+  readonly events: readonly StreamEvent[];
+  /** Present in the last batch of an image. */
+  readonly image?: ImageSummary;
+}
+
+export interface ReaderOptions {
+  /** Descriptor to read; the reader never closes it. A pipe is enlarged to PIPE_BYTES. */
+  readonly fd: number;
+  /** 32 bytes. */
+  readonly salt: Buffer;
+  /** 16 bytes, goes into pack headers. */
+  readonly logId: Buffer;
+  /** Null: nothing is stored, only the summary is made (newPages = distinct pages is not promised: 0). */
+  readonly index: PageIndex | null;
+  /** true: images back to back, each with its own begin(); false: one image, and a byte after its tail is an error. */
+  readonly stream: boolean;
+  /** zstd level, default 1; negative levels are faster. */
+  readonly level?: number;
+  /** Threads that hash and compress, default: processors, at most 4. */
+  readonly threads?: number;
+}
+
+/** Reads images from a descriptor on threads of its own. Memory is bounded; a reader that is not asked stops reading. */
+export interface ImageReader {
+  /**
+   * Starts the next image under a checkpoint id. Resolves to false at a clean end of the stream (no byte of a further image);
+   * with `stream: false` an empty input is an error. Call it again only after the image's last batch.
+   */
+  begin(checkpoint: string): Promise<boolean>;
+  /** The next batch of the image begun. Rejects with a CodecError; the reader is finished then. */
+  next(): Promise<ReaderBatch>;
+  /** Stops the threads, soon; a pending next() rejects with kind `cancelled`. Idempotent. */
+  close(): void;
+  /** Bytes read from the descriptor so far. */
+  readonly bytesRead: number;
+}
+
+export interface WriterOptions {
+  /** Descriptor to write; -1: nothing is written, the image is only rebuilt and verified. Never closed here. */
+  readonly fd: number;
+  readonly salt: Buffer;
+  readonly packsDir: string;
+  readonly threads?: number;
+}
+
+/** Rebuilds an image from events and packs, in order, verified page by page, on threads of its own. */
+export interface ImageWriter {
+  /**
+   * Takes the next `record` and `pages` events in stream order. Resolves when there is room for more (backpressure), not when they
+   * are written. Rejects with a CodecError of kind `pack` (a damaged or missing pack, named), `event`, `io` or `cancelled`.
+   */
+  push(events: readonly StreamEvent[]): Promise<void>;
+  /** Resolves when everything is written. */
+  finish(): Promise<{ readonly bytes: number; readonly pages: number; readonly digest: string }>;
+  close(): void;
+  readonly bytesWritten: number;
+}
+
+export interface PackReport {
+  readonly pages: number;
+  readonly rawBytes: number;
+  readonly storedBytes: number;
+  /** Id of the checkpoint whose stream wrote it. */
+  readonly stream: string;
+}
+
+/** What a `pages` event says, for the catalog. */
+export interface PagesInfo {
+  readonly pages: number;
+  readonly first: number;
+  readonly total: number;
+  readonly zeroPages: number;
+  readonly newPages: number;
+  /** Per pack: which slots are used, as a bitmap of 256 bytes (bit i of byte i >> 3). */
+  readonly packs: readonly { readonly id: string; readonly slots: Buffer }[];
+}
+
+export interface Codec {
+  openIndex(packsDir: string): PageIndex;
+  openReader(options: ReaderOptions): ImageReader;
+  openWriter(options: WriterOptions): ImageWriter;
+  /** A pipe of PIPE_BYTES with both ends close-on-exec. */
+  pipe(): { readonly readFd: number; readonly writeFd: number };
+  /**
+   * Reads a pack file through: trailing digest, name, structure, every frame, every page against its hash.
+   * Rejects with a CodecError of kind `pack`.
+   */
+  verifyPack(path: string, id: string, salt: Buffer): Promise<PackReport>;
+  /** Header of a pack file, checked for structure only. */
+  packHeader(path: string): Promise<PackReport>;
+  /** The page hashes of a pack, slot 0 first, 32 bytes each. */
+  packDirectory(path: string): Promise<Buffer>;
+  /** Rejects bad structure with a CodecError of kind `event`. */
+  pagesInfo(value: Buffer): PagesInfo;
+  /** Hash of one page, for tests and tools. */
+  pageHash(page: Buffer, salt: Buffer): Buffer;
+}
+
+/** What the addon throws or rejects with: an Error with these fields. */
+export interface CodecError extends Error {
+  readonly code: 'CKPT_CODEC';
+  /** image: invalid or truncated input; pack: damaged or missing pack; event: malformed event; io: a system call; cancelled. */
+  readonly kind: 'image' | 'pack' | 'event' | 'io' | 'cancelled';
+  /** image: byte offset in the stream of the record at fault. */
+  readonly offset?: number;
+  /** image: name and number of that record, like `VMA (202)`. */
+  readonly record?: string;
+  /** pack: its id. */
+  readonly pack?: string;
+  /** io: like EIO. */
+  readonly errno?: string;
+}
+
+export function isCodecError(error: unknown): error is CodecError {
+  return error instanceof Error && (error as { code?: unknown }).code === 'CKPT_CODEC';
+}
+
+/** File of a pack under the packs directory: two hex digits of its id as a folder. The addon uses the same rule. */
+export function packPath(packsDir: string, id: string): string {
+  return `${packsDir}/${id.slice(0, 2)}/${id}.pack`;
+}
+
+const root = new URL('../../', import.meta.url);
+
+/** The program of native/process: user-space checkpoint and restart. */
+export const processProgram = fileURLToPath(new URL('build/Release/ckpt-process', root));
+
+let loaded: Codec | undefined;
+
+/** Loads the addon once. Error with a hint when it was not built. */
+export function loadCodec(): Codec {
+  if (!loaded) {
+    const path = fileURLToPath(new URL('build/Release/ckpt_codec.node', root));
+    try {
+      loaded = createRequire(import.meta.url)(path) as Codec;
+    } catch (cause) {
+      throw new Error(`cannot load the native codec ${path}: run npm run build`, { cause });
+    }
+  }
+  return loaded;
+}

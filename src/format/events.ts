@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The events of the log. A checkpoint is one stream: `opened` (seq 0), then `record` and `pages` in the order of the
+// image, then `sealed`; numbered without gaps by their one writer. Events that others say about a checkpoint (`aborted` by
+// a fencer, `deleted`, `restored`) carry SEQ_OUTSIDE and are idempotent. An image exists from its `sealed` on, never before:
+// in the stream's partition the first of `sealed` and `aborted` wins.
+//
+// `record` holds the image's own bytes (header, payload, and the raw LDT or TLS bytes that belong to it), `pages` the layout
+// of format/store.mjs; all others are JSON, readable by any client of the log.
+
+export const eventTypes = [
+  'log-opened',
+  'opened',
+  'record',
+  'pages',
+  'sealed',
+  'aborted',
+  'deleted',
+  'restored',
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+/** The seq of an event that is not part of its checkpoint's numbered stream. */
+export const SEQ_OUTSIDE = -1;
+
+/** An event as a writer hands it to the log. */
+export interface EventMessage {
+  readonly type: EventType;
+  /** Checkpoint id; the log's own id for `log-opened`. */
+  readonly checkpoint: string;
+  /** 0, 1, 2, ... within the checkpoint's stream, or SEQ_OUTSIDE. */
+  readonly seq: number;
+  readonly value: Buffer;
+}
+
+/** An event as the log gives it back. */
+export interface LoggedEvent extends EventMessage {
+  readonly partition: number;
+  readonly offset: number;
+  readonly schema: number;
+}
+
+/** First event of a log, partition 0; where two writers raced, the lowest offset wins. */
+export interface LogOpened {
+  /** 16 random bytes, hex. */
+  readonly logId: string;
+  readonly schema: number;
+  readonly hash: 'sha256';
+  /** 32 random bytes, hex: mixed into every page hash, so that hashes of two logs cannot be compared. */
+  readonly salt: string;
+  /** Key that the salt and the frames are encrypted with; null: not encrypted. */
+  readonly keyId: string | null;
+}
+
+/** Who writes a stream, so that others can tell whether it still may. */
+export interface WriterIdentity {
+  readonly host: string;
+  readonly bootId: string;
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: tells a reused pid from the writer. */
+  readonly startTicks: number;
+}
+
+export interface Opened {
+  readonly name: string | null;
+  /** ISO 8601, UTC, by the writer's clock. */
+  readonly createdAt: string;
+  /** How the image came: a live task, or a stream from elsewhere. */
+  readonly source: 'save' | 'ingest';
+  readonly writer: WriterIdentity;
+  /** End of the log, per partition, when the stream was opened: dedup relies on packs before it. */
+  readonly dedupPosition: readonly number[];
+}
+
+export interface Sealed {
+  readonly formatVersion: number;
+  /** Bytes of the image. */
+  readonly bytes: number;
+  readonly records: number;
+  readonly pages: number;
+  readonly zeroPages: number;
+  /** Pages that this stream was the first to store. */
+  readonly newPages: number;
+  /** Bytes of the packs that this stream wrote. */
+  readonly storedBytes: number;
+  /** Image digest, hex. */
+  readonly digest: string;
+  /** The checkpoint of the same process before this one, as the writer's catalog knew it. */
+  readonly parent: string | null;
+  /** Chain digest of all events before this one, hex: see EventChain. */
+  readonly chain: string;
+  /** Milliseconds that the task was frozen; null when the image did not come from a live task. */
+  readonly frozenMs: number | null;
+}
+
+export interface Aborted {
+  readonly reason: string;
+  readonly at: string;
+}
+
+export interface Deleted {
+  readonly at: string;
+}
+
+export interface Restored {
+  /** Unique: makes a repeated event harmless. */
+  readonly restoreId: string;
+  readonly at: string;
+  readonly host: string;
+  readonly pid: number | null;
+  /** `running` (detached), `exited N`, `killed SIGNAL`, `failed: REASON`. */
+  readonly result: string;
+}
+
+/** The JSON value of each event type that has one. */
+export interface EventValues {
+  'log-opened': LogOpened;
+  opened: Opened;
+  sealed: Sealed;
+  aborted: Aborted;
+  deleted: Deleted;
+  restored: Restored;
+}
+
+export function encodeValue<T extends keyof EventValues>(_type: T, value: EventValues[T]): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+/** SyntaxError when the bytes are not JSON. The caller has checked the schema number. */
+export function decodeValue<T extends keyof EventValues>(_type: T, value: Buffer): EventValues[T] {
+  return JSON.parse(value.toString('utf8')) as EventValues[T];
+}
