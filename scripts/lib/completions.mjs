@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Shell completions for bash, zsh and fish from a described command tree. Checkpoints are asked of `ckpt ls` when the
+// user completes one.
+
+const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
+const banner = '# Made from the commands of ckpt by scripts/man.mjs.';
+const names = (o) => [o.short, o.long].filter(Boolean);
+const words = (list) => list.join(' ');
+
+/** Shell that prints ids and names of the sealed checkpoints, one a line. */
+const checkpoints = `ckpt ls --json 2>/dev/null | grep -oE '"(id|name)": *"[^"]*"' | cut -d'"' -f4`;
+
+function bashValue(kind, choices) {
+  if (choices.length) return `COMPREPLY=($(compgen -W ${quote(words(choices))} -- "$cur"))`;
+  switch (kind) {
+    case 'file':
+      return 'COMPREPLY=($(compgen -f -- "$cur"))';
+    case 'directory':
+      return 'COMPREPLY=($(compgen -d -- "$cur"))';
+    case 'pid':
+      return `COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur"))`;
+    case 'checkpoint':
+      return `COMPREPLY=($(compgen -W "@last $(_ckpt_checkpoints)" -- "$cur"))`;
+    default:
+      return 'COMPREPLY=()';
+  }
+}
+
+export function bash(tree) {
+  const commands = tree.commands.map((command) => {
+    const options = [...tree.options, ...command.options];
+    const values = options
+      .filter((o) => o.takesValue)
+      .map((o) => `        ${names(o).join('|')}) ${bashValue(o.kind, o.choices)}; return ;;`);
+    const argument = command.arguments[0];
+    return [
+      `    ${[command.name, ...command.aliases].join('|')})`,
+      ...(values.length ? ['      case $prev in', ...values, '      esac'] : []),
+      `      if [[ $cur == -* ]]; then`,
+      `        COMPREPLY=($(compgen -W ${quote(words([...options.flatMap(names), '--help']))} -- "$cur"))`,
+      '      else',
+      `        ${argument ? bashValue(argument.kind, argument.choices) : ':'}`,
+      '      fi ;;',
+    ].join('\n');
+  });
+  const globals = tree.options.filter((o) => o.takesValue);
+  return `${banner}
+_ckpt_checkpoints() {
+  ${checkpoints}
+}
+
+_ckpt_complete() {
+  local command=$1 cur=$2 prev=$3
+  case $command in
+${commands.join('\n')}
+    *)
+      case $prev in
+${globals.map((o) => `        ${names(o).join('|')}) ${bashValue(o.kind, o.choices)}; return ;;`).join('\n')}
+      esac
+      COMPREPLY=($(compgen -W ${quote(words([...tree.commands.map((c) => c.name), ...tree.options.flatMap(names), '--help']))} -- "$cur")) ;;
+  esac
+}
+
+_ckpt() {
+  local word command= index
+  for ((index = 1; index < COMP_CWORD; index++)); do
+    word=\${COMP_WORDS[index]}
+    case $word in
+      ${globals.flatMap(names).join('|') || '--'}) ((index++)) ;;
+      -*) ;;
+      *) command=$word; break ;;
+    esac
+  done
+  _ckpt_complete "$command" "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD - 1]}"
+}
+
+_ckpt_ingest() {
+  _ckpt_complete ingest "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD - 1]}"
+}
+
+complete -o filenames -F _ckpt ckpt
+complete -o filenames -F _ckpt_ingest ckpt-ingest
+`;
+}
+
+function zshValue(kind, choices) {
+  if (choices.length) return `(${words(choices)})`;
+  const actions = { file: '_files', directory: '_files -/', pid: '_pids', checkpoint: '_ckpt_checkpoints' };
+  return actions[kind] ?? ' ';
+}
+
+/** Text inside an _arguments specification, whose own signs are brackets and colons. */
+const zshText = (text) => text.split('\n')[0].replace(/[[\]:\\]/g, (sign) => `\\${sign}`);
+
+function zshOption(o) {
+  const value = o.takesValue ? `:value:${zshValue(o.kind, o.choices)}` : '';
+  return names(o).map((name) => quote(`${name}[${zshText(o.description)}]${value}`));
+}
+
+export function zsh(tree) {
+  const commands = tree.commands.map((command) => {
+    const specifications = [
+      ...[...tree.options, ...command.options].flatMap(zshOption),
+      ...command.arguments.map((a) =>
+        quote(`${a.variadic ? '*' : ''}:${zshText(a.name)}:${zshValue(a.kind, a.choices)}`),
+      ),
+    ];
+    return `    ${[command.name, ...command.aliases].join('|')}) _arguments ${specifications.join(' ')} ;;`;
+  });
+  return `#compdef ckpt ckpt-ingest
+${banner}
+_ckpt_checkpoints() {
+  local -a found
+  found=(@last \${(f)"$(${checkpoints})"})
+  compadd -a found
+}
+
+_ckpt_command() {
+  case $1 in
+${commands.join('\n')}
+  esac
+}
+
+_ckpt() {
+  if [[ $service == ckpt-ingest ]]; then
+    _ckpt_command ingest
+    return
+  fi
+  local state line
+  local -a commands
+  commands=(
+${tree.commands.map((c) => `    ${quote(`${c.name}:${zshText(c.summary)}`)}`).join('\n')}
+  )
+  _arguments -C ${tree.options.flatMap(zshOption).join(' ')} '1: :->command' '*:: :->rest'
+  case $state in
+    command) _describe command commands ;;
+    rest) _ckpt_command $line[1] ;;
+  esac
+}
+
+_ckpt "$@"
+`;
+}
+
+function fishValue(kind, choices) {
+  if (choices.length) return `-x -a ${quote(words(choices))}`;
+  const values = {
+    directory: "-x -a '(__fish_complete_directories)'",
+    pid: "-x -a '(__fish_complete_pids)'",
+    checkpoint: "-x -a '(__ckpt_checkpoints)'",
+  };
+  return kind === 'file' ? '-r -F' : (values[kind] ?? '-x');
+}
+
+function fishOption(o, condition) {
+  const flags = [o.long && `-l ${o.long.slice(2)}`, o.short && `-s ${o.short.slice(1)}`].filter(Boolean).join(' ');
+  const value = o.takesValue ? ` ${fishValue(o.kind, o.choices)}` : '';
+  return `complete -c ckpt${condition} ${flags}${value} -d ${quote(o.description.split('\n')[0])}`;
+}
+
+export function fish(tree) {
+  const lines = tree.options.map((o) => fishOption(o, ''));
+  for (const command of tree.commands) {
+    const condition = ` -n '__fish_seen_subcommand_from ${[command.name, ...command.aliases].join(' ')}'`;
+    lines.push(`complete -c ckpt -n __fish_use_subcommand -f -a ${command.name} -d ${quote(command.summary)}`);
+    lines.push(...command.options.map((o) => fishOption(o, condition)));
+    const argument = command.arguments[0];
+    if (argument && (argument.choices.length || argument.kind !== 'text')) {
+      lines.push(`complete -c ckpt${condition} ${fishValue(argument.kind, argument.choices)}`);
+    }
+  }
+  return `${banner}
+function __ckpt_checkpoints
+  echo @last
+  ${checkpoints}
+end
+
+${lines.join('\n')}
+complete -c ckpt-ingest -w 'ckpt ingest'
+`;
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// npm test: sets up what is missing, then runs every suite, one after the other, and closes with one line over all of them:
+// `N passed, N failed`. Under CI=true a skipped test counts as failed.
+//   npm test -- --only NAME[,NAME]   only these suites
+//   npm test -- --list               names them
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { lint } from './lint.mjs';
+import { Failure, main, root, run } from './lib/run.mjs';
+import { buildEnvironment } from './lib/toolchain.mjs';
+import { setup } from './setup.mjs';
+
+/** Sanitizers' own runs of the native unit tests: the first finding ends the run. */
+const sanitizers = {
+  ASAN_OPTIONS: 'abort_on_error=1:detect_leaks=1',
+  UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+};
+
+const none = { passed: 0, failed: 0, skipped: 0 };
+
+/** A command that is one test. */
+async function single(command, args, options) {
+  return (await run(command, args, options)) === 0 ? { ...none, passed: 1 } : { ...none, failed: 1 };
+}
+
+/** A command that closes with a line `N passed, N failed`; without one, its exit code is one test. */
+async function counting(command, args, options) {
+  const chunks = [];
+  const { spawn } = await import('node:child_process');
+  const code = await new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], ...options });
+    child.stdout.on('data', (chunk) => {
+      chunks.push(chunk);
+      process.stdout.write(chunk);
+    });
+    child.on('error', reject);
+    child.on('close', (status) => resolve(status ?? 128));
+  });
+  const result = { ...none };
+  for (const [, passed, failed] of Buffer.concat(chunks)
+    .toString()
+    .matchAll(/^.*?(\d+) passed, (\d+) failed/gm)) {
+    result.passed += Number(passed);
+    result.failed += Number(failed);
+  }
+  if (result.passed + result.failed === 0) result[code === 0 ? 'passed' : 'failed']++;
+  else if (code !== 0 && result.failed === 0) result.failed++;
+  return result;
+}
+
+/** Vitest over the files that match, counted from its own report. */
+async function vitest(paths, env = {}) {
+  const dir = mkdtempSync(join(tmpdir(), 'ckpt-vitest-'));
+  const report = join(dir, 'report.json');
+  try {
+    const args = [
+      join(root, 'node_modules', 'vitest', 'vitest.mjs'),
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${report}`,
+      ...paths,
+    ];
+    const code = await run(process.execPath, args, { env: { ...process.env, ...env } });
+    if (!existsSync(report)) return { ...none, failed: 1 };
+    const counted = JSON.parse(readFileSync(report, 'utf8'));
+    const result = {
+      passed: counted.numPassedTests,
+      failed: counted.numFailedTests,
+      skipped: counted.numPendingTests + counted.numTodoTests,
+    };
+    // A file that could not be loaded has no tests to fail.
+    const brokenFiles = counted.testResults.filter(
+      (file) => file.status === 'failed' && file.assertionResults.length === 0,
+    );
+    result.failed += brokenFiles.length;
+    if (code !== 0 && result.failed === 0) result.failed++;
+    return result;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Every suite, in the order in which they run: the quick ones first. */
+const suites = [
+  ['generated', () => single(process.execPath, ['format/generate.mjs', '--check'])],
+  ['lint', () => lint()],
+  ['native', () => counting('make', ['-C', 'native', 'test'], { env: { ...process.env, ...sanitizers } })],
+  ['vitest', () => vitest([])],
+  ['package', () => vitest(['test/package/'], { ...buildEnvironment(), CKPT_TEST_PACKAGE: '1' })],
+];
+
+await main(async () => {
+  const args = process.argv.slice(2);
+  if (args.includes('--list')) {
+    for (const [name] of suites) process.stdout.write(`${name}\n`);
+    return 0;
+  }
+  const only = args[0] === '--only' ? (args[1] ?? '').split(',') : undefined;
+  if (args.length && !only) throw new Failure('usage: npm test -- [--list | --only NAME[,NAME]]');
+  const unknown = only?.filter((name) => !suites.some(([suite]) => suite === name)) ?? [];
+  if (unknown.length) throw new Failure(`no such suite: ${unknown.join(', ')} (npm test -- --list names them)`);
+  const strict = process.env.CI === 'true';
+
+  await setup();
+  const total = { ...none };
+  const lines = [];
+  for (const [name, body] of suites) {
+    if (only && !only.includes(name)) continue;
+    process.stdout.write(`\n== ${name}\n`);
+    const started = Date.now();
+    let result;
+    try {
+      result = await body();
+    } catch (error) {
+      process.stdout.write(`${error.stack}\n`);
+      result = { ...none, failed: 1 };
+    }
+    if (strict) result = { ...result, failed: result.failed + result.skipped };
+    for (const key of Object.keys(total)) total[key] += result[key];
+    const skipped = result.skipped ? `, ${result.skipped} skipped` : '';
+    const seconds = ((Date.now() - started) / 1000).toFixed(0);
+    lines.push(`${name.padEnd(10)} ${result.passed} passed, ${result.failed} failed${skipped} (${seconds} s)`);
+  }
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+  if (total.skipped) {
+    process.stdout.write(
+      `${total.skipped} skipped${strict ? ', counted as failed: this is CI' : ': see the words beside each above'}\n`,
+    );
+  }
+  process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`);
+  return total.failed ? 1 : 0;
+});
