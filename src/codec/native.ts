@@ -176,9 +176,6 @@ export function packPath(packsDir: string, id: string): string {
 
 const root = new URL('../../', import.meta.url);
 
-/** The program of native/process: user-space checkpoint and restart. */
-export const processProgram = fileURLToPath(new URL('build/Release/ckpt-process', root));
-
 let loaded: Codec | undefined;
 
 /** Loads the addon once. Error with a hint when it was not built. */

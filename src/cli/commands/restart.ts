@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import { Command, Option } from 'commander';
+import { CkptError } from '../../format/errors.js';
+import type { Ckpt } from '../../ckpt.js';
+import { CommandFailure, RESTART_FAILED } from '../exit-code.js';
+import { contextOf, type Context } from '../context.js';
+
+interface RestartOptions {
+  readonly detach?: boolean;
+  readonly samePid?: boolean;
+  readonly lazy?: boolean;
+  readonly ignoreCpu?: boolean;
+  readonly via?: 'kernel' | 'user';
+}
+
+export function restartCommand(): Command {
+  return new Command('restart')
+    .description('make a task run again; stays its parent and passes its exit status on (own failures: 125)')
+    .argument('<id>', 'checkpoint')
+    .option(
+      '-d, --detach',
+      'leave the task running and print its pid; descriptors 0 to 2 reopen as recorded or are /dev/null',
+    )
+    .option('--same-pid', 'insist on the recorded pid')
+    .option('--lazy', 'fill pages when they are first touched')
+    .option('--ignore-cpu', 'restart although this processor lacks features that were there at the checkpoint')
+    .addOption(
+      new Option('--via <how>', 'system call of a patched kernel, or its user-space twin').choices(['kernel', 'user']),
+    )
+    .action(async (id: string, options: RestartOptions, command: Command) => {
+      const context = contextOf(command);
+      try {
+        process.exitCode = await context.withStore('read', (ckpt) => restart(id, options, context, ckpt));
+      } catch (error) {
+        const usage = error instanceof CkptError && error.kind === 'usage';
+        throw options.detach || usage ? error : new CommandFailure(error, RESTART_FAILED);
+      }
+    });
+}
+
+async function restart(id: string, options: RestartOptions, context: Context, ckpt: Ckpt): Promise<number> {
+  if (options.lazy)
+    throw new CkptError('unsupported', '--lazy is not there yet', 'leave it out: the whole image is restored first');
+  if (options.via === 'kernel') {
+    throw new CkptError('unsupported', 'this kernel has no sys_restart', 'leave --via out to use the user-space twin');
+  }
+  const row = await ckpt.find(id);
+  const detach = options.detach ?? false;
+  const progress = context.progress('restarting', row.image_bytes ?? undefined);
+  const task = await ckpt
+    .restart(row.id, {
+      detach,
+      samePid: options.samePid ?? false,
+      ignoreCpu: options.ignoreCpu ?? false,
+      onProgress: (bytes) => progress.update(bytes),
+      onWarning: (text) => context.warn(text),
+    })
+    .finally(() => progress.done());
+  if (context.json) context.printJson({ id: row.id, pid: task.pid });
+  else if (detach) context.print(String(task.pid));
+  const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+  if (!detach) {
+    for (const name of forwarded) process.on(name, () => task.signal(name));
+    // The terminal sends these to the task as well; it decides what they mean, and we stay to pass its status on.
+    for (const name of ['SIGINT', 'SIGQUIT'] as const) process.on(name, () => undefined);
+  }
+  const outcome = await task.outcome;
+  return detach ? 0 : outcome.status;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Settings: a config file, then the environment, then flags; the later wins.
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { CkptError } from '../format/errors.js';
+
+export interface Settings {
+  /** Directory of the store. */
+  readonly store: string;
+  /** `embedded`, or the URL of another log. */
+  readonly log: string;
+  /** zstd level of new packs; undefined: the codec's own choice. */
+  readonly level: number | undefined;
+  /** Threads that hash and compress; undefined: as many as there are processors, at most 4. */
+  readonly threads: number | undefined;
+}
+
+/** One setting: where each source has it, and what a value must be. */
+interface Setting {
+  readonly env: string;
+  readonly parse: (text: string, where: string) => string | number;
+}
+
+function integer(min: number, max: number): Setting['parse'] {
+  return (text, where) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
+    throw new CkptError('usage', `${where}: '${text}' is not a whole number from ${String(min)} to ${String(max)}`);
+  };
+}
+
+const anyText: Setting['parse'] = (text, where) => {
+  if (text === '') throw new CkptError('usage', `${where}: must not be empty`);
+  return text;
+};
+
+export const settings: Readonly<Record<keyof Settings, Setting>> = {
+  store: { env: 'CKPT_STORE', parse: anyText },
+  log: { env: 'CKPT_LOG', parse: anyText },
+  level: { env: 'CKPT_LEVEL', parse: integer(-50, 19) },
+  threads: { env: 'CKPT_THREADS', parse: integer(1, 64) },
+};
+
+type Partly = Partial<Record<keyof Settings, string | number>>;
+
+/** $XDG_CONFIG_HOME/ckpt/config.json. */
+export function defaultConfigPath(env: NodeJS.ProcessEnv): string {
+  return join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'ckpt', 'config.json');
+}
+
+/** $XDG_DATA_HOME/ckpt. */
+export function defaultStore(env: NodeJS.ProcessEnv): string {
+  return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'ckpt');
+}
+
+function fromFile(path: string): Partly {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new CkptError('usage', `config file ${path}: ${(cause as Error).message}`, undefined, { cause });
+  }
+  if (parsed === null || typeof parsed !== 'object' || Array.isArray(parsed)) {
+    throw new CkptError('usage', `config file ${path}: not an object`);
+  }
+  const values: Partly = {};
+  for (const [name, value] of Object.entries(parsed)) {
+    if (!isSetting(name)) {
+      throw new CkptError(
+        'usage',
+        `config file ${path}: unknown setting '${name}'`,
+        `settings: ${Object.keys(settings).join(', ')}`,
+      );
+    }
+    values[name] = settings[name].parse(String(value), `config file ${path}, ${name}`);
+  }
+  return values;
+}
+
+function isSetting(name: string): name is keyof Settings {
+  return Object.hasOwn(settings, name);
+}
+
+/**
+ * Settings from all sources. `flags` has the texts of the command line; `configPath` is --config or CKPT_CONFIG, which must exist,
+ * else the default one, which need not. CkptError `usage` names the source of a bad value.
+ */
+export function resolveSettings(
+  flags: Partial<Record<keyof Settings, string>>,
+  configPath: string | undefined,
+  env = process.env,
+): Settings {
+  const explicit = configPath ?? env['CKPT_CONFIG'];
+  const path = explicit ?? defaultConfigPath(env);
+  const merged: Partly = explicit !== undefined || existsSync(path) ? fromFile(path) : {};
+  for (const name of Object.keys(settings) as (keyof Settings)[]) {
+    const { env: variable, parse } = settings[name];
+    const fromEnv = env[variable];
+    if (fromEnv !== undefined && fromEnv !== '') merged[name] = parse(fromEnv, variable);
+    const flag = flags[name];
+    if (flag !== undefined) merged[name] = parse(flag, `--${name}`);
+  }
+  return {
+    store: String(merged.store ?? defaultStore(env)),
+    log: String(merged.log ?? 'embedded'),
+    level: merged.level === undefined ? undefined : Number(merged.level),
+    threads: merged.threads === undefined ? undefined : Number(merged.threads),
+  };
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command tree. Help, man pages and shell completions are all made from it.
+import { Command, Option } from 'commander';
+import { versionText } from '../version.js';
+import { digestCommand } from './commands/digest.js';
+import { doctorCommand } from './commands/doctor.js';
+import { exportCommand } from './commands/export.js';
+import { ingestCommand } from './commands/ingest.js';
+import { lsCommand } from './commands/ls.js';
+import { rebuildCommand } from './commands/rebuild.js';
+import { restartCommand } from './commands/restart.js';
+import { rmCommand } from './commands/rm.js';
+import { saveCommand } from './commands/save.js';
+import { showCommand } from './commands/show.js';
+import { sqlCommand } from './commands/sql.js';
+import { statsCommand } from './commands/stats.js';
+import { verifyCommand } from './commands/verify.js';
+
+const exitCodeHelp = `
+Exit codes:
+  0 done   1 failed   2 usage   3 no such checkpoint   4 image or store damaged or invalid
+  5 this machine cannot do it   125 restart itself failed   130 interrupted
+
+ID is a checkpoint's id, its name (the newest with that name), the beginning of its id, or @last.
+Settings come from the config file, then the environment, then options; see ckpt doctor.`;
+
+/** A fresh tree; parsing changes it, so each run needs its own. Usage errors are thrown as CommanderError. */
+export function buildProgram(): Command {
+  const program = new Command('ckpt')
+    .description('Save running processes, keep their images, ask about them, and make them run again.')
+    .version(versionText(), '-V, --version', 'print the versions of the program, the formats and the schemas')
+    .addOption(new Option('--store <dir>', 'directory of the store').env('CKPT_STORE'))
+    .addOption(new Option('--log <log>', 'embedded, or kafka://HOST:PORT[,HOST:PORT]/PREFIX').env('CKPT_LOG'))
+    .addOption(new Option('--config <file>', 'config file').env('CKPT_CONFIG'))
+    .option('--json', 'machine-readable output')
+    .option('-q, --quiet', 'no progress and no remarks on standard error')
+    .addHelpText('after', exitCodeHelp)
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  const commands = [
+    saveCommand(),
+    restartCommand(),
+    ingestCommand(),
+    exportCommand(),
+    digestCommand(),
+    lsCommand(),
+    showCommand(),
+    statsCommand(),
+    sqlCommand(),
+    rmCommand(),
+    verifyCommand(),
+    rebuildCommand(),
+    doctorCommand(),
+  ];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  return program;
+}

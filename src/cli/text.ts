@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Values and tables as people read them.
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** 1536 -> `1.5 KiB`. */
+export function humanBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[unit] ?? ''}`;
+}
+
+/** 12345 -> `12,345`. */
+export function humanCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** `3 packs`, `1 pack`. */
+export function plural(count: number, noun: string): string {
+  return `${humanCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A value of a row for a cell: null is empty, bytes are hex, control characters are made visible. */
+export function cell(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (Buffer.isBuffer(value)) return value.toString('hex');
+  // eslint-disable-next-line no-control-regex -- names of processes and paths may hold anything; a terminal must not act on it
+  return String(value).replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** An aligned table; columns of numbers are set flush right. Empty text when there are no rows. */
+export function table(header: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  if (!rows.length) return '';
+  const cells = rows.map((row) => row.map(cell));
+  const numeric = header.map((_, i) =>
+    rows.every((row) => row[i] === null || ['number', 'bigint'].includes(typeof row[i])),
+  );
+  const widths = header.map((name, i) => Math.max(name.length, ...cells.map((row) => (row[i] ?? '').length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((text, i) => (numeric[i] ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return [line(header), ...cells.map(line), ''].join('\n');
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Pipe to log. One image becomes one stream: `opened`, then for each batch of the reader its packs and its events, then
+// `sealed`. While the log makes one batch durable, the reader's threads already work on the next. Whatever goes wrong after
+// `opened` ends in `aborted`, so that no half image waits for anybody.
+import { EventChain } from '../format/chain.js';
+import { CkptError } from '../format/errors.js';
+import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Opened, type WriterIdentity } from '../format/events.js';
+import { newCheckpointId } from '../format/id.js';
+import {
+  isCodecError,
+  type Codec,
+  type ImageReader,
+  type ImageSummary,
+  type PageIndex,
+  type ReaderBatch,
+} from '../codec/native.js';
+import type { EventLog } from '../store/log.js';
+
+export interface IngestSource {
+  /** Descriptor to read; it stays the caller's. */
+  readonly fd: number;
+  /** Images back to back until the end of the stream, instead of exactly one. */
+  readonly stream: boolean;
+  readonly origin: Opened['source'];
+  readonly name: string | null;
+  /** Milliseconds that the task was frozen for the image just read, asked for when it is sealed. */
+  readonly frozenMs?: () => Promise<number | null>;
+  /** Called before an image is sealed; what it throws aborts the image. */
+  readonly beforeSeal?: () => Promise<void>;
+}
+
+export interface IngestEnvironment {
+  readonly codec: Codec;
+  readonly log: EventLog;
+  readonly index: PageIndex;
+  readonly writer: WriterIdentity;
+  /** The checkpoint of the same process before this one, if the catalog knows one. */
+  readonly parentOf: (checkpoint: string) => Promise<string | null>;
+  /** Throws unless the log says that this stream's own seal won. */
+  readonly confirmSealed: (checkpoint: string) => Promise<void>;
+  readonly level?: number;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (bytesRead: number) => void;
+}
+
+export interface IngestResult extends ImageSummary {
+  readonly id: string;
+  readonly name: string | null;
+}
+
+const PROGRESS_INTERVAL_MS = 100;
+
+/** Reads the images of a source into the log and yields each when it is durable, sealed and read back. */
+export async function* ingestImages(source: IngestSource, env: IngestEnvironment): AsyncGenerator<IngestResult> {
+  env.signal?.throwIfAborted();
+  const { opened } = env.log;
+  const reader = env.codec.openReader({
+    fd: source.fd,
+    salt: Buffer.from(opened.salt, 'hex'),
+    logId: Buffer.from(opened.logId, 'hex'),
+    index: env.index,
+    stream: source.stream,
+    ...(env.level === undefined ? {} : { level: env.level }),
+    ...(env.threads === undefined ? {} : { threads: env.threads }),
+  });
+  const stop = (): void => reader.close();
+  env.signal?.addEventListener('abort', stop, { once: true });
+  const ticker = setInterval(() => env.onProgress?.(reader.bytesRead), PROGRESS_INTERVAL_MS);
+  try {
+    for (;;) {
+      const id = newCheckpointId();
+      if (!(await reader.begin(id))) return;
+      yield await ingestOne(id, reader, source, env);
+      if (!source.stream) return;
+    }
+  } catch (error) {
+    throw explain(error, env.signal);
+  } finally {
+    clearInterval(ticker);
+    env.signal?.removeEventListener('abort', stop);
+    reader.close();
+  }
+}
+
+async function ingestOne(
+  id: string,
+  reader: ImageReader,
+  source: IngestSource,
+  env: IngestEnvironment,
+): Promise<IngestResult> {
+  const stream = new StreamWriter(id, env.log);
+  await stream.append({
+    type: 'opened',
+    value: encodeValue('opened', {
+      name: source.name,
+      createdAt: new Date().toISOString(),
+      source: source.origin,
+      writer: env.writer,
+      dedupPosition: await env.log.end(),
+    }),
+  });
+  try {
+    const image = await copyBatches(id, reader, stream, env.log);
+    await source.beforeSeal?.();
+    env.signal?.throwIfAborted();
+    await stream.append({
+      type: 'sealed',
+      value: encodeValue('sealed', {
+        formatVersion: image.formatVersion,
+        bytes: image.bytes,
+        records: image.records,
+        pages: image.pages,
+        zeroPages: image.zeroPages,
+        newPages: image.newPages,
+        storedBytes: image.storedBytes,
+        digest: image.digest,
+        parent: await env.parentOf(id),
+        chain: stream.chain,
+        frozenMs: (await source.frozenMs?.()) ?? null,
+      }),
+    });
+    await env.confirmSealed(id);
+    return { ...image, id, name: source.name };
+  } catch (error) {
+    await abort(id, env.log, explain(error, env.signal));
+    throw error;
+  }
+}
+
+/** Moves batches until the image's last; the next batch is asked for before the one at hand is durable. */
+async function copyBatches(
+  id: string,
+  reader: ImageReader,
+  stream: StreamWriter,
+  log: EventLog,
+): Promise<ImageSummary> {
+  let pending = reader.next();
+  for (;;) {
+    const batch: ReaderBatch = await pending;
+    if (!batch.image) {
+      pending = reader.next();
+      pending.catch(() => undefined); // reported by the await above, unless the log fails first
+    }
+    if (batch.packs.length) {
+      await log.packs.put(batch.packs.map((pack) => ({ ...pack, storedBytes: pack.bytes.length, stream: id })));
+    }
+    if (batch.events.length) await stream.append(...batch.events);
+    if (batch.image) return batch.image;
+  }
+}
+
+/** Numbers and chains the events of one stream. */
+class StreamWriter {
+  #seq = 0;
+  readonly #chain = new EventChain();
+
+  constructor(
+    readonly id: string,
+    readonly log: EventLog,
+  ) {}
+
+  /** Chain digest over everything appended so far, hex. */
+  get chain(): string {
+    return this.#chain.digest();
+  }
+
+  async append(...events: readonly Pick<EventMessage, 'type' | 'value'>[]): Promise<void> {
+    const messages = events.map(({ type, value }) => {
+      const message: EventMessage = { type, checkpoint: this.id, seq: this.#seq++, value };
+      this.#chain.add(message);
+      return message;
+    });
+    await this.log.append(messages);
+  }
+}
+
+/** Fences the stream. When even that fails, the next command's fencing of dead writers does it. */
+async function abort(id: string, log: EventLog, why: Error): Promise<void> {
+  const value = encodeValue('aborted', { reason: why.message, at: new Date().toISOString() });
+  await log.append([{ type: 'aborted', checkpoint: id, seq: SEQ_OUTSIDE, value }]).catch(() => undefined);
+}
+
+/** One line for people: what was wrong with the image, and where. */
+function explain(error: unknown, signal: AbortSignal | undefined): Error {
+  if (signal?.aborted) return new CkptError('cancelled', 'interrupted; nothing was kept', undefined, { cause: error });
+  if (!isCodecError(error)) return error instanceof Error ? error : new Error(String(error));
+  const kind = error.kind === 'image' || error.kind === 'pack' ? 'damaged' : 'failed';
+  return new CkptError(kind, error.message, undefined, { cause: error });
+}

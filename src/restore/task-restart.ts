@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A task out of an image: runs the user-space twin of sys_restart with the read end of a pipe that the rebuilder fills.
+import { closeSync } from 'node:fs';
+import { IMAGE_FD, ProcessProgram, STATUS_FD, type ProcessStatus } from '../process/program.js';
+import type { Codec } from '../codec/native.js';
+
+export interface TaskRestartOptions {
+  /** Leave the task running, nobody's child, its standard streams reopened as recorded. */
+  readonly detach: boolean;
+  /** Insist on the recorded pid. */
+  readonly samePid: boolean;
+  /** Restart although this processor lacks features that the image's had. */
+  readonly ignoreCpu: boolean;
+  readonly onWarning?: (text: string) => void;
+}
+
+/** How the program ended: the task runs (detached), or ended with a status, or never ran. */
+export interface TaskOutcome {
+  /** `running`, `exited N` or `killed SIGNAL`. */
+  readonly result: string;
+  /** What a shell would show for the task: its exit code, or 128 + signal. 0 when detached. */
+  readonly status: number;
+}
+
+const DOING = 'restart of the task';
+
+export class TaskRestart {
+  /** Write end of the image's pipe; imageDone() closes it. */
+  readonly fd: number;
+  /** Resolves to the pid when the task runs; rejects with the reason when it never does. */
+  readonly running: Promise<number>;
+  /** Resolves when the program is gone. Rejects like `running`. */
+  readonly outcome: Promise<TaskOutcome>;
+  readonly #program: ProcessProgram;
+  #open = true;
+
+  constructor(codec: Codec, options: TaskRestartOptions) {
+    const { readFd, writeFd } = codec.pipe();
+    this.fd = writeFd;
+    const args = ['restart', '--fd', String(IMAGE_FD), '--status-fd', String(STATUS_FD)];
+    if (options.detach) args.push('--detach');
+    if (options.samePid) args.push('--same-pid');
+    if (options.ignoreCpu) args.push('--ignore-cpu');
+    this.#program = new ProcessProgram(args, readFd, 'inherit');
+    closeSync(readFd);
+    let resolveRunning!: (pid: number) => void;
+    let rejectRunning!: (error: unknown) => void;
+    this.running = new Promise((resolve, reject) => {
+      resolveRunning = resolve;
+      rejectRunning = reject;
+    });
+    this.outcome = this.#watch(resolveRunning, options.onWarning);
+    this.outcome.catch(rejectRunning);
+    this.running.catch(() => undefined); // reported to whoever awaits it
+  }
+
+  async #watch(
+    onRunning: (pid: number) => void,
+    onWarning: ((text: string) => void) | undefined,
+  ): Promise<TaskOutcome> {
+    let last: ProcessStatus | undefined;
+    for await (const status of this.#program.status()) {
+      if (status.event === 'warning') onWarning?.(status.text ?? '');
+      else last = status;
+      if (status.event === 'running' && status.pid !== undefined) onRunning(status.pid);
+    }
+    const code = await this.#program.exit;
+    switch (last?.event) {
+      case 'exited':
+        return { result: `exited ${String(last.code)}`, status: last.code ?? code };
+      case 'killed':
+        return { result: `killed ${last.name ?? String(last.signal)}`, status: 128 + (last.signal ?? 0) };
+      case 'running':
+        return { result: 'running', status: code };
+      default:
+        throw this.#program.error(code, DOING);
+    }
+  }
+
+  /** Passes a signal on to the program, which passes it on to the task. */
+  signal(name: NodeJS.Signals): void {
+    this.#program.child.kill(name);
+  }
+
+  /** The image is written, or will never be: closes the pipe. Idempotent. */
+  imageDone(): void {
+    if (this.#open) closeSync(this.fd);
+    this.#open = false;
+  }
+}

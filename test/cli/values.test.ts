@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { toJson } from '../../src/cli/json.js';
+import { cell, humanBytes, humanCount, plural, table } from '../../src/cli/text.js';
+import { newCheckpointId } from '../../src/format/id.js';
+
+describe('toJson', () => {
+  test('agrees with JSON.stringify on everything that JSON has', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(JSON.parse(toJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+
+  test('prints integers beyond 2^53 digit by digit', () => {
+    expect(toJson({ addr: 0x7fff_ffff_ffff_f001n, n: -1n })).toBe('{"addr":9223372036854771713,"n":-1}');
+  });
+
+  test('prints bytes as hex and leaves undefined out', () => {
+    expect(toJson([{ hash: Buffer.from([0, 255]), hint: undefined }])).toBe('[{"hash":"00ff"}]');
+  });
+});
+
+describe('text', () => {
+  test('sizes', () => {
+    expect([0, 1023, 1024, 1536, 1 << 20, 123 * 1024 ** 3].map(humanBytes)).toEqual([
+      '0 B',
+      '1023 B',
+      '1.0 KiB',
+      '1.5 KiB',
+      '1.0 MiB',
+      '123 GiB',
+    ]);
+    expect(humanCount(1234567)).toBe('1,234,567');
+    expect([0, 1, 2].map((n) => plural(n, 'pack'))).toEqual(['0 packs', '1 pack', '2 packs']);
+  });
+
+  test('a table is aligned, with numbers flush right', () => {
+    expect(
+      table(
+        ['A', 'COUNT'],
+        [
+          ['x', 5],
+          ['long', 1234],
+          [null, 1n],
+        ],
+      ),
+    ).toBe('A     COUNT\nx         5\nlong   1234\n          1\n');
+    expect(table(['A'], [])).toBe('');
+  });
+
+  test('control characters of names never reach the terminal', () => {
+    expect(cell('a\x1b[31mb\n')).toBe('a\\x1b[31mb\\x0a');
+  });
+});
+
+describe('newCheckpointId', () => {
+  test('is 26 characters and sorts by time', () => {
+    const ids = [0, 1, 31, 32, 1_700_000_000_000, Date.now()].map((now) => newCheckpointId(now));
+    for (const id of ids) expect(id).toMatch(/^[0-9a-hjkmnp-tv-z]{26}$/);
+    expect([...ids].sort()).toEqual(ids);
+  });
+
+  test('two of one millisecond differ', () => {
+    expect(newCheckpointId(5)).not.toBe(newCheckpointId(5));
+  });
+});
