@@ -10,6 +10,7 @@ const NODE_MAJOR_MIN = 20;
 /** Commands the build needs, and the Debian package that has each. */
 const needed = [
   ['g++', 'g++'],
+  ['gcc', 'gcc'],
   ['make', 'make'],
   ['python3', 'python3'],
   ['npm', 'npm'],
