@@ -27,12 +27,12 @@ static uint16_t control_seen;
   "stmxcsr %[mxcsr]\n mov %[mxcsr], %%ecx\n cmp %[mxcsr_wanted], %%ecx\n jne 94f\n"                         \
   "fnstcw %[cw]\n mov %[cw], %%cx\n cmp %[cw_wanted], %%cx\n jne 95f\n"
 #define ENDINGS                                                                                             \
-  "inc %%rdx\n cmpl $0, %[go]\n je 1b\n xor %%eax, %%eax\n jmp 99f\n"                                       \
+  "inc %%rdx\n incl %[rounds]\n cmpl $0, %[go]\n je 1b\n xor %%eax, %%eax\n jmp 99f\n"                                       \
   "91: mov $1, %%eax\n jmp 99f\n 92: mov $2, %%eax\n jmp 99f\n 93: mov $3, %%eax\n jmp 99f\n"               \
   "94: mov $4, %%eax\n jmp 99f\n 95: mov $5, %%eax\n 99:\n"
 #define OPERANDS                                                                                            \
-  : "=&a"(failed), "=&d"(rounds), [mxcsr] "+m"(mxcsr_seen), [cw] "+m"(control_seen)                         \
-  : "S"(table), [go] "m"(control_go), [mxcsr_wanted] "m"(mxcsr_wanted), [cw_wanted] "m"(control_wanted)     \
+  : "=&a"(failed), "=&d"(rounds), [mxcsr] "+m"(mxcsr_seen), [cw] "+m"(control_seen), [rounds] "+m"(control.rounds)                        \
+  : "S"(table), [go] "m"(control.go), [mxcsr_wanted] "m"(mxcsr_wanted), [cw_wanted] "m"(control_wanted)     \
   : "rbx", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc", "memory"
 
 static void spin512(int* failed_out, uint64_t* rounds_out) {

@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   int masked = !strcmp(argv[1], "sigsuspend") || !strcmp(argv[1], "ppoll") || !strcmp(argv[1], "pselect");
   if (masked) sigprocmask(SIG_BLOCK, &usr1, NULL);
   ready("blocked");
-  while (!control_go) {
+  while (!control.go) {
     int woken_then = woken;
     long result = block(argv[1], &none);
     if (result != -1 || errno != EINTR) BAD("%s returned %ld, errno %d", argv[1], result, errno);

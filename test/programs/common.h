@@ -2,7 +2,7 @@
 //
 // What every program to be checkpointed shares. The protocol:
 //   1. the program builds its state and prints `ready control=0xADDRESS pid=N`
-//   2. it holds its state, checking it over and over, until the word at ADDRESS is not zero
+//   2. it holds its state, checking it over and over and counting the rounds at ADDRESS + 4, until the word at ADDRESS is not zero
 //      (the test writes it through /proc/PID/mem: no signal, no system call, nothing timed)
 //   3. it checks everything once more, prints `ok NAME` and exits 0, or `bad NAME: reason` and exits 1
 // Lines go straight to write(2): no buffer that a copy could print twice.
@@ -18,8 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/** 0: hold; otherwise the phase that the test has allowed. */
-static volatile uint32_t control_go;
+/** What the test writes, and what it may read. */
+static struct {
+  volatile uint32_t go;      // 0: hold; otherwise the phase that the test has allowed
+  volatile uint32_t rounds;  // goes up while the program holds: proof that it runs
+} control;
 static const char* program_name = "program";
 
 __attribute__((format(printf, 1, 2))) static void say(const char* format, ...) {
@@ -56,12 +59,13 @@ __attribute__((noreturn, format(printf, 2, 3))) static void fail(int line, const
 
 static inline void ready(const char* name) {
   program_name = name;
-  say("ready control=0x%lx pid=%d", (unsigned long)(uintptr_t)&control_go, (int)getpid());
+  say("ready control=0x%lx pid=%d", (unsigned long)(uintptr_t)&control, (int)getpid());
 }
 
 /** Holds until the test allows `phase`, calling check() (may be NULL) over and over. Gives the processor away between two checks. */
 static inline void hold(uint32_t phase, void (*check)(void)) {
-  while (control_go < phase) {
+  while (control.go < phase) {
+    control.rounds++;
     if (check) check();
     struct timespec pause = {0, 2000000};
     nanosleep(&pause, NULL);  // EINTR after a restart: no matter here

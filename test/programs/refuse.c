@@ -30,7 +30,7 @@ static int fd = -1;
 
 static void* second_thread(void* unused) {
   (void)unused;
-  while (!control_go) usleep(2000);
+  while (!control.go) usleep(2000);
   return NULL;
 }
 

@@ -95,6 +95,7 @@ int main(void) {
   sigaction(SIGUSR2, &action, NULL);
   signal(SIGPIPE, SIG_IGN);
 
+  memset(alternate, 0x5a, sizeof alternate);  // all of it resident: no page more when handlers nest
   stack_t stack = {.ss_sp = alternate, .ss_size = sizeof alternate};
   MUST(sigaltstack(&stack, NULL) == 0);
   sigset_t blocked;

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   struct timespec wanted = {once ? once : 86400, 0}, left;
   double start = seconds();
   ready("sleeper");
-  while (!control_go) {
+  while (!control.go) {
     int result = nanosleep(&wanted, &left);
     if (once) {
       if (result != 0) BAD("the sleep was interrupted, errno %d", errno);
