@@ -167,6 +167,12 @@ export function startTicks(pid: number): string | undefined {
   }
 }
 
+/** State letter of /proc/PID/stat, like R, S or T. */
+export function stateOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3);
+}
+
 export function isAlive(pid: number): boolean {
   return startTicks(pid) !== undefined;
 }

@@ -3,12 +3,13 @@
 // The programs of test/programs: how each is started, when it is at the place where it is to be checkpointed, what a copy says right after
 // its restart, and how it is told to finish. The protocol itself is in test/programs/common.h.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { peek, poke, start, until, untilBlockedIn, type StartOptions, type TestProcess } from './processes.js';
+import { lastingDifferences, procState } from './proc-state.js';
+import { peek, poke, start, stateOf, until, untilBlockedIn, type StartOptions, type TestProcess } from './processes.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const sources = join(root, 'test', 'programs');
@@ -31,6 +32,8 @@ export interface Program {
   readonly copySays?: RegExp;
   /** Tells it to finish; by default its control word is set. */
   finish?(copy: Copy, control: number, dir: string): void | Promise<void>;
+  /** Its memory changes as it goes on: only while it is stopped can it be compared with itself. */
+  readonly restless?: boolean;
   /** Version 1 can carry it. */
   readonly v1?: boolean;
   /** MiB it needs, when that is a lot. */
@@ -68,7 +71,7 @@ function compiled(
 }
 
 function script(name: string, command: string, args: (dir: string) => readonly string[]): Program {
-  return { name, command, args, settle: working, finish: goFile };
+  return { name, command, args, settle: working, finish: goFile, restless: true };
 }
 
 function interpreter(...names: string[]): string {
@@ -215,10 +218,37 @@ export class Run {
     return run;
   }
 
+  /** The same, with the program's output in a file that is open as `fd`. */
+  static async startWithOutputIn(program: Program, fd: number, path: string): Promise<Run> {
+    make();
+    const run = new Run(program, { stdio: ['ignore', fd, 'pipe'] });
+    const owner = start(program.command, program.args(run.dir), run.options);
+    await until(`ready in ${path}`, () => /control=0x[0-9a-f]+ pid=\d+\n/.test(readFileSync(path, 'utf8')));
+    run.control = parseInt(/control=0x([0-9a-f]+)/.exec(readFileSync(path, 'utf8'))?.[1] ?? '0', 16);
+    run.original = { pid: owner.pid, owner };
+    await program.settle?.(run.original, run.control);
+    return run;
+  }
+
   /** A restarted copy is where it was, and goes on. */
   async goesOn(copy: Copy): Promise<void> {
     if (this.program.copySays) await copy.owner.out.wait(this.program.copySays);
     await this.goesOnAfterCheckpoint(copy);
+  }
+
+  /** Runs a checkpoint of the original and proves that it changed nothing in it. */
+  async untouchedBy<T>(checkpoint: () => Promise<T>): Promise<T> {
+    const { pid } = this.original;
+    if (this.program.restless) {
+      process.kill(pid, 'SIGSTOP');
+      await until(`the stop of ${pid}`, () => stateOf(pid) === 'T');
+    }
+    const before = procState(pid);
+    const result = await checkpoint();
+    expect(await lastingDifferences(before, pid)).toEqual([]);
+    if (!this.program.restless) return result;
+    process.kill(pid, 'SIGCONT');
+    return checkpoint();
   }
 
   /** A process that was checkpointed goes on, and saw nothing of it. */
