@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What only the task itself can be asked: system calls run in its name. None of them changes anything.
+#include <linux/prctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <cstring>
+#include <sstream>
+
+#include "process/capture.h"
+
+namespace ckpt {
+namespace {
+
+constexpr int kSignals = 64;
+constexpr int kSigevThreadId = 4;
+constexpr int kArchGetXcompPermission = 0x1022;
+constexpr uint64_t kXfeatureTileData = 1ull << 18;
+
+class Calls {
+ public:
+  explicit Calls(Tracee* tracee) : tracee_(tracee), address_(tracee->scratch().address) {}
+
+  uint64_t address() const { return address_; }
+
+  /** A call that has to work. */
+  long must(const char* name, long number, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0) {
+    long result = tracee_->call(number, a, b, c, d);
+    if (result < 0 && result > -4096)
+      throw ProcessError::system(kCannot, std::string(name) + " in process " + std::to_string(tracee_->pid()), "",
+                                 static_cast<int>(-result));
+    return result;
+  }
+  template <typename T>
+  T result() const {
+    T value = {};
+    tracee_->readMemory(address_, &value, sizeof value);
+    return value;
+  }
+
+ private:
+  Tracee* tracee_;
+  uint64_t address_;
+};
+
+void captureActions(Tracee* tracee, Calls* calls, Capture* capture) {
+  capture->actions.resize(kSignals);
+  for (int signal = 1; signal <= kSignals; signal++)
+    calls->must("rt_sigaction", SYS_rt_sigaction, static_cast<uint64_t>(signal), 0,
+                calls->address() + static_cast<uint64_t>(signal - 1) * sizeof(SignalAction), 8);
+  tracee->readMemory(calls->address(), capture->actions.data(), kSignals * sizeof(SignalAction));
+}
+
+void captureTimers(pid_t pid, Calls* calls, const Status& status, Capture* capture) {
+  __u64* itimers[] = {capture->itimers.real, capture->itimers.virtual_, capture->itimers.prof};
+  for (int which = 0; which < 3; which++) {
+    calls->must("getitimer", SYS_getitimer, static_cast<uint64_t>(which), calls->address());
+    auto value = calls->result<std::array<__u64, 4>>();
+    memcpy(itimers[which], value.data(), sizeof value);
+  }
+  std::string text;
+  if (!readWhole(procPath(pid, "timers"), &text)) {
+    status.warning("this kernel does not show POSIX timers; any that the process has are not saved");
+    return;
+  }
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    if (line.compare(0, 3, "ID:") == 0) {
+      capture->timers.emplace_back();
+      capture->timers.back().timer_id = atoi(line.c_str() + 3);
+      continue;
+    }
+    if (capture->timers.empty()) continue;
+    cr2_posix_timer& timer = capture->timers.back();
+    int target = 0, clock = 0;
+    unsigned long value = 0;
+    char how[16] = {}, scope[8] = {};
+    if (sscanf(line.c_str(), "signal: %d/%lx", &timer.signo, &value) == 2) timer.sigval = value;
+    if (sscanf(line.c_str(), "notify: %15[a-z]/%7[a-z].%d", how, scope, &target) == 3) {
+      timer.notify = !strcmp(how, "none") ? 1 : !strcmp(how, "thread") ? 2 : 0;
+      if (!strcmp(scope, "tid")) {
+        timer.notify |= kSigevThreadId;
+        timer.notify_tid = target;
+      }
+    }
+    if (sscanf(line.c_str(), "ClockID: %d", &clock) == 1) timer.clock_id = clock;
+  }
+  for (cr2_posix_timer& timer : capture->timers) {
+    calls->must("timer_gettime", SYS_timer_gettime, static_cast<uint64_t>(timer.timer_id), calls->address());
+    auto value = calls->result<std::array<__s64, 4>>();
+    timer.interval_sec = value[0];
+    timer.interval_nsec = value[1];
+    timer.value_sec = value[2];
+    timer.value_nsec = value[3];
+    timer.overrun = static_cast<__u32>(calls->must("timer_getoverrun", SYS_timer_getoverrun, static_cast<uint64_t>(timer.timer_id)));
+  }
+}
+
+/** modify_ldt does not say how many entries there are: it fills what it is given. Few tasks have an LDT at all. */
+void captureLdt(Tracee* tracee, Calls* calls, Capture* capture) {
+  constexpr size_t kBytes = CKPT_LDT_ENTRIES_MAX * 8;
+  if (tracee->call(SYS_modify_ldt, 0, calls->address(), 8) <= 0) return;
+  uint64_t room = static_cast<uint64_t>(
+      calls->must("mmap", SYS_mmap, 0, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS));
+  long got = tracee->call(SYS_modify_ldt, 0, room, kBytes);
+  if (got > 0) {
+    capture->ldt.resize(static_cast<size_t>(got) / 8);
+    tracee->readMemory(room, capture->ldt.data(), capture->ldt.size() * 8);
+    while (!capture->ldt.empty() && capture->ldt.back() == 0) capture->ldt.pop_back();
+  }
+  calls->must("munmap", SYS_munmap, room, kBytes);
+}
+
+}  // namespace
+
+void captureByCalls(Tracee* tracee, const Status& status, Capture* capture) {
+  Calls calls(tracee);
+  captureActions(tracee, &calls, capture);
+  captureTimers(tracee->pid(), &calls, status, capture);
+  captureLdt(tracee, &calls, capture);
+  capture->mm.brk = static_cast<__u64>(calls.must("brk", SYS_brk));
+
+  struct {
+    __u64 sp;
+    __u32 flags, pad;
+    __u64 bytes;
+  } altstack;
+  calls.must("sigaltstack", SYS_sigaltstack, 0, calls.address());
+  tracee->readMemory(calls.address(), &altstack, sizeof altstack);
+  capture->thread.altstack_sp = altstack.sp;
+  capture->thread.altstack_flags = altstack.flags;
+  capture->thread.altstack_bytes = altstack.bytes;
+
+  cr2_task& task = capture->task;
+  task.dumpable = static_cast<__u32>(calls.must("prctl", SYS_prctl, PR_GET_DUMPABLE));
+  task.thp_disable = static_cast<__u32>(calls.must("prctl", SYS_prctl, PR_GET_THP_DISABLE));
+  capture->creds.securebits = static_cast<__u32>(calls.must("prctl", SYS_prctl, PR_GET_SECUREBITS));
+  calls.must("prctl", SYS_prctl, PR_GET_PDEATHSIG, calls.address());
+  task.pdeathsig = calls.result<int>();
+  calls.must("prctl", SYS_prctl, PR_GET_CHILD_SUBREAPER, calls.address());
+  task.child_subreaper = calls.result<__u32>();
+  if (tracee->call(SYS_prctl, PR_GET_TID_ADDRESS, calls.address()) == 0)
+    capture->thread.clear_child_tid = calls.result<__u64>();
+  if (tracee->call(SYS_arch_prctl, kArchGetXcompPermission, calls.address()) == 0 && calls.result<__u64>() & kXfeatureTileData)
+    status.warning("the process may use AMX; its copy has to ask for that permission again");
+}
+
+}  // namespace ckpt

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ckpt-process checkpoint: survey, stop, survey again, capture, write, let go.
+//
+// The task is stopped from "frozen" until its image is written; with --kill or --stop until the control descriptor has
+// decided. Should this process be killed meanwhile, the kernel lets go of the task and it runs on.
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <sys/ptrace.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "process/commands.h"
+#include "process/image_writer.h"
+#include "process/survey.h"
+
+namespace ckpt {
+namespace {
+
+enum class Ending { kRun, kKill, kStop };
+
+struct Options {
+  pid_t pid = 0;
+  int fd = STDOUT_FILENO;
+  int statusFd = -1;
+  int controlFd = -1;
+  int format = 2;
+  Ending ending = Ending::kRun;
+};
+
+volatile sig_atomic_t stopRequested = 0;
+
+/** A write may begin to block just after it looked at the flag: the alarm interrupts it again until it looks. */
+void onStopSignal(int) {
+  stopRequested = 1;
+  alarm(1);
+}
+
+void catchStopSignals() {
+  struct sigaction action = {};
+  action.sa_handler = onStopSignal;
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGALRM}) sigaction(signal, &action, nullptr);
+}
+
+void throwIfStopped() {
+  if (stopRequested) throw ProcessError(kFailed, "interrupted", "the process runs on as before");
+}
+
+double nowMs() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
+}
+
+long parseNumber(const char* text, long min, const char* name) {
+  char* end;
+  errno = 0;
+  long value = strtol(text, &end, 10);
+  if (errno || *text == 0 || *end || value < min || value > 0x7fffffff)
+    throw ProcessError(kUsage, std::string("bad value for --") + name + ": " + text);
+  return value;
+}
+
+Options parseOptions(int argc, char** argv) {
+  static const option kOptions[] = {{"pid", 1, nullptr, 'p'},     {"fd", 1, nullptr, 'f'},   {"status-fd", 1, nullptr, 's'},
+                                    {"control-fd", 1, nullptr, 'c'}, {"format", 1, nullptr, 'v'}, {"kill", 0, nullptr, 'k'},
+                                    {"stop", 0, nullptr, 't'},    {nullptr, 0, nullptr, 0}};
+  Options options;
+  for (int c; (c = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
+    switch (c) {
+      case 'p': options.pid = static_cast<pid_t>(parseNumber(optarg, 1, "pid")); break;
+      case 'f': options.fd = static_cast<int>(parseNumber(optarg, 0, "fd")); break;
+      case 's': options.statusFd = static_cast<int>(parseNumber(optarg, 0, "status-fd")); break;
+      case 'c': options.controlFd = static_cast<int>(parseNumber(optarg, 0, "control-fd")); break;
+      case 'v': options.format = static_cast<int>(parseNumber(optarg, 1, "format")); break;
+      case 'k': options.ending = Ending::kKill; break;
+      case 't': options.ending = Ending::kStop; break;
+      default: throw ProcessError(kUsage, "unknown option", "see ckpt-process without arguments");
+    }
+  }
+  if (optind != argc) throw ProcessError(kUsage, std::string("unexpected argument: ") + argv[optind]);
+  if (!options.pid) throw ProcessError(kUsage, "--pid is missing");
+  if (options.format != 1 && options.format != 2) throw ProcessError(kUsage, "--format is 1 or 2");
+  return options;
+}
+
+/** Everything that can be refused by looking. `files` keeps what was found out, for the second look. */
+void survey(const Options& options, bool stopped, FileIdentities* files, const Status& status, Capture* capture) {
+  // A warning is said once, by the second look.
+  static const Status kQuiet(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  const Status& to = stopped ? status : kQuiet;
+  surveyTask(options.pid, stopped, to);
+  capture->mappings = readMappings(options.pid, files);
+  refuseMappings(options.pid, capture->mappings, to);
+  capture->files = readOpenFiles(options.pid, to);
+}
+
+/** Reads the whole capture of a stopped task; the task is at an event stop before and after. */
+void captureAll(Tracee* tracee, const Status& status, Capture* capture) {
+  capture->machine = describeMachine();
+  captureFromProc(tracee->pid(), tracee->groupStopped(), capture);
+  captureVdso(*tracee, capture->mappings, capture);
+  captureThread(*tracee, capture);
+  tracee->beginCalls();
+  captureByCalls(tracee, status, capture);
+  tracee->endCalls();
+}
+
+/** Waits for the caller's decision. True: commit. */
+bool decided(const Options& options) {
+  if (options.controlFd < 0) return true;
+  for (;;) {
+    char decision = 0;
+    ssize_t n = read(options.controlFd, &decision, 1);
+    if (n == 1) return decision == 'c';
+    if (n < 0 && errno == EINTR && !stopRequested) continue;
+    return false;
+  }
+}
+
+void end(const Options& options, Tracee* tracee, const Status& status) {
+  if (options.ending == Ending::kRun) return tracee->detach();
+  if (!decided(options)) {
+    tracee->detach();
+    throwIfStopped();
+    status.warning("the caller did not confirm; the process runs on");
+    return;
+  }
+  if (options.ending == Ending::kKill)
+    tracee->kill();
+  else
+    tracee->detach(tracee->groupStopped() ? 0 : SIGSTOP);
+}
+
+void checkpoint(const Options& options, const Status& status) {
+  fcntl(options.fd, F_SETPIPE_SZ, static_cast<int>(RecordWriter::kBufferBytes));
+  FileIdentities files;
+  Capture capture;
+  survey(options, false, &files, status, &capture);
+  throwIfStopped();
+
+  Tracee tracee(options.pid);
+  tracee.seize();
+  double frozen = nowMs();
+  status.event(JsonObject().text("event", "frozen"));
+  survey(options, true, &files, status, &capture);
+  captureAll(&tracee, status, &capture);
+  if (options.format == 1) refuseVersion1(capture, status);
+  throwIfStopped();
+
+  Pagemap pagemap(options.pid);
+  RecordWriter writer(options.fd, options.format, &stopRequested);
+  if (options.format == 1)
+    writeImage1(tracee, pagemap, capture, &writer);
+  else
+    writeImage2(tracee, pagemap, capture, &writer);
+  if (options.ending == Ending::kRun) tracee.detach();
+  status.event(JsonObject()
+                   .text("event", "written")
+                   .unsignedInteger("bytes", writer.bytesWritten())
+                   .unsignedInteger("pages", writer.pages())
+                   .number("frozenMs", nowMs() - frozen)
+                   .integer("pid", options.pid)
+                   .text("comm", std::string(capture.task.comm, strnlen(capture.task.comm, sizeof capture.task.comm)))
+                   .unsignedInteger("startTicks", capture.task.start_ticks));
+  // Whoever reads the image waits for its end, also while we wait for the decision.
+  close(options.fd);
+  end(options, &tracee, status);
+  status.event(JsonObject().text("event", "done").number("frozenMs", nowMs() - frozen));
+}
+
+}  // namespace
+
+int runCheckpoint(int argc, char** argv) {
+  Options options;
+  try {
+    options = parseOptions(argc, argv);
+  } catch (const ProcessError& error) {
+    Status().error(error);
+    return error.exit();
+  }
+  Status status(options.statusFd);
+  catchStopSignals();
+  try {
+    checkpoint(options, status);
+    return kDone;
+  } catch (const ProcessError& error) {
+    status.error(error);
+    return error.exit();
+  } catch (const WriteError& error) {
+    bool interrupted = error.error() == EINTR;
+    status.error(ProcessError(kFailed, interrupted ? "interrupted" : error.what(), "the process runs on as before"));
+    return kFailed;
+  } catch (const std::exception& error) {
+    status.error(ProcessError(kFailed, error.what()));
+    return kFailed;
+  }
+}
+
+}  // namespace ckpt
