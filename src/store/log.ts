@@ -2,9 +2,17 @@
 //
 // The log: the truth that everything else is made from. Two drivers (embedded, Kafka) are held to one contract suite,
 // test/contract/. Order of durability, kept by every writer: `opened`, packs, events, `sealed`, read back, answer.
+//
+// What every driver promises:
+//  - append() is all or none, and durable when it resolves;
+//  - all events of a checkpoint are in one partition, in the order in which they were appended;
+//  - offsets of a partition ascend and are never given twice; they may have holes;
+//  - an event that was read is read again the same, by everybody, from any earlier position.
+// What no driver promises, and every reader therefore copes with: an event may stand there twice (a writer that repeats
+// what it has not seen acknowledged), and a fenced writer's events may still arrive behind the `aborted` that fences it.
 import type { EventMessage, LoggedEvent, LogOpened } from '../format/events.js';
 
-/** Per partition, the offset after the last event seen. */
+/** Per partition, the offset after the last event seen. A partition that is not listed is at 0. */
 export type LogPosition = readonly number[];
 
 export interface PackInfo {
@@ -22,32 +30,43 @@ export interface NewPack extends PackInfo {
   readonly bytes: Buffer;
 }
 
+export interface PackBatch {
+  readonly packs: readonly PackInfo[];
+  /** Position of the store's own counting to go on from. */
+  readonly next: number;
+}
+
 /** Packs as the log keeps them. The embedded log's are files; Kafka's are files too, but only as a cache of a topic. */
 export interface PackStore {
   /** Directory of the local files; packPath(dir, id) is the file of a pack. */
   readonly dir: string;
   /** Durable when it resolves, the file and its name. A pack that is there already is left as it is. */
   put(packs: readonly NewPack[]): Promise<void>;
-  /** Packs put since a position of this store's own counting, in order; `next` is the position to go on from. */
-  read(from: number): AsyncIterable<{ readonly packs: readonly PackInfo[]; readonly next: number }>;
-  /** Makes the files of these packs be there. StoreError kind `damaged` naming those that cannot be had. */
+  /** Packs put since a position of this store's own counting (0: all), in order, up to the end at the time of the call. */
+  read(from: number): AsyncIterable<PackBatch>;
+  /** Makes the files of these packs be there. StoreError reason `damaged` naming those that cannot be had. */
   ensureLocal(ids: readonly string[]): Promise<void>;
 }
 
 export interface EventLog {
   readonly kind: 'embedded' | 'kafka';
+  /** Where it is, for messages: a file or a URL. */
+  readonly place: string;
   /** The winning log-opened event. */
   readonly opened: LogOpened;
   readonly packs: PackStore;
   /** End of the log now. */
   end(): Promise<LogPosition>;
-  /** All events of one checkpoint, in one partition, in this order, all or none; durable when it resolves. */
+  /**
+   * All events of one checkpoint, in one partition, in this order, all or none; durable when it resolves. A driver that can tell
+   * refuses numbered events of a stream that was aborted (StoreError reason `fenced`); one that cannot leaves it to the readers.
+   */
   append(events: readonly EventMessage[]): Promise<void>;
   /**
-   * Events from a position up to the log's end at the time of the call, in batches of bounded bytes, in order within a partition.
-   * StoreError kind `damaged` when an event of a newer schema or an unknown type stands there.
+   * Events from a position up to another (default: the log's end at the time of the call), in batches of bounded bytes, in order
+   * within a partition. StoreError reason `newer` when an event of a newer schema stands there, `damaged` when one of an unknown type.
    */
-  read(from: LogPosition): AsyncIterable<LogBatch>;
+  read(from: LogPosition, to?: LogPosition): AsyncIterable<LogBatch>;
   close(): Promise<void>;
 }
 

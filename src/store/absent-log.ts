@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The log of a store that is not there: it reads as empty and takes nothing. Looking must not create a store.
+import { randomBytes } from 'node:crypto';
+import { EVENT_SCHEMA } from '../format/generated/store.js';
+import type { LogOpened } from '../format/events.js';
+import { StoreError } from './errors.js';
+import type { EventLog, LogBatch, LogPosition, PackBatch, PackStore } from './log.js';
+
+export class AbsentLog implements EventLog {
+  readonly kind = 'embedded';
+  /** Of no log: made up, and different each time. */
+  readonly opened: LogOpened = {
+    logId: randomBytes(16).toString('hex'),
+    schema: EVENT_SCHEMA,
+    hash: 'sha256',
+    salt: randomBytes(32).toString('hex'),
+    keyId: null,
+  };
+  readonly packs: PackStore;
+
+  constructor(readonly place: string) {
+    this.packs = {
+      dir: `${place}/packs`,
+      put: () => this.refuse('put packs'),
+      read: (): AsyncIterable<PackBatch> => nothing(),
+      ensureLocal: async (ids) => {
+        if (ids.length > 0) await this.refuse('open packs');
+      },
+    };
+  }
+
+  async end(): Promise<LogPosition> {
+    return [];
+  }
+
+  append(): Promise<void> {
+    return this.refuse('append');
+  }
+
+  read(): AsyncIterable<LogBatch> {
+    return nothing();
+  }
+
+  async close(): Promise<void> {
+    // Nothing is open.
+  }
+
+  private async refuse(operation: string): Promise<never> {
+    const hint = 'ckpt save and ckpt ingest make it';
+    throw new StoreError({ reason: 'missing', operation, place: this.place, problem: 'no such store', hint });
+  }
+}
+
+async function* nothing(): AsyncGenerator<never> {
+  // Ends at once.
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reads the JSON of an event and checks that it has the fields that the catalog takes from it: an event may come from
+// anywhere, and a row made of nonsense would outlive it.
+import { decodeValue, type EventValues, type LoggedEvent } from '../../format/events.js';
+
+export class EventValueError extends Error {
+  override readonly name = 'EventValueError';
+}
+
+type Check = (value: unknown) => boolean;
+
+const text: Check = (value) => typeof value === 'string';
+const textOrNull: Check = (value) => value === null || typeof value === 'string';
+const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const numberOrNull: Check = (value) => value === null || typeof value === 'number';
+const counts: Check = (value) => Array.isArray(value) && value.every(count);
+const writer: Check = (value) => fits(value, { host: text, bootId: text, pid: count, startTicks: count });
+
+type Projected = 'opened' | 'sealed' | 'restored';
+
+const shapes: Readonly<Record<Projected, Readonly<Record<string, Check>>>> = {
+  opened: { name: textOrNull, createdAt: text, source: text, writer, dedupPosition: counts },
+  sealed: {
+    formatVersion: count,
+    bytes: count,
+    records: count,
+    pages: count,
+    zeroPages: count,
+    newPages: count,
+    storedBytes: count,
+    digest: text,
+    parent: textOrNull,
+    chain: text,
+    frozenMs: numberOrNull,
+  },
+  restored: { restoreId: text, at: text, host: text, pid: numberOrNull, result: text },
+};
+
+function fits(value: unknown, shape: Readonly<Record<string, Check>>): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(shape).every(([key, check]) => check((value as Record<string, unknown>)[key]));
+}
+
+/** EventValueError when the value is no JSON or lacks something. */
+export function readValue<T extends Projected>(type: T, event: LoggedEvent): EventValues[T] {
+  let value: EventValues[T];
+  try {
+    value = decodeValue(type, event.value);
+  } catch (cause) {
+    throw new EventValueError(`its ${type} event is no JSON`, { cause });
+  }
+  for (const [key, check] of Object.entries(shapes[type])) {
+    if (!check((value as unknown as Record<string, unknown> | null)?.[key])) {
+      throw new EventValueError(`its ${type} event has no valid ${key}`);
+    }
+  }
+  return value;
+}

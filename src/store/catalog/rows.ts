@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The statements with which the projection writes the catalog, prepared once. No decisions here.
+import type { Statement } from 'better-sqlite3';
+import type { Db } from '../sqlite.js';
+
+export type ImageState = 'open' | 'sealed' | 'aborted' | 'deleted' | 'damaged';
+
+/** A row of `image`, by column; what it says is in schema.ts. */
+export interface ImageRow {
+  readonly image: number;
+  readonly id: string;
+  state: ImageState;
+  damage: string | null;
+  name: string | null;
+  created_at: string | null;
+  source: string | null;
+  host: string | null;
+  pid: number | null;
+  comm: string | null;
+  process: string | null;
+  format_version: number | null;
+  kernel_release: string | null;
+  image_bytes: number;
+  image_digest: string | null;
+  records: number;
+  pages: number;
+  zero_pages: number;
+  new_pages: number;
+  stored_bytes: number;
+  frozen_ms: number | null;
+  parent_id: string | null;
+  writer_host: string | null;
+  writer_boot_id: string | null;
+  writer_pid: number | null;
+  writer_start_ticks: number | null;
+  dedup_position: string | null;
+}
+
+const imageColumns = [
+  'state',
+  'damage',
+  'name',
+  'created_at',
+  'source',
+  'host',
+  'pid',
+  'comm',
+  'process',
+  'format_version',
+  'kernel_release',
+  'image_bytes',
+  'image_digest',
+  'records',
+  'pages',
+  'zero_pages',
+  'new_pages',
+  'stored_bytes',
+  'frozen_ms',
+  'parent_id',
+  'writer_host',
+  'writer_boot_id',
+  'writer_pid',
+  'writer_start_ticks',
+  'dedup_position',
+] as const satisfies readonly (keyof ImageRow)[];
+
+export interface CursorRow {
+  readonly next_seq: number;
+  readonly chain: Buffer;
+  /** JSON. */
+  readonly scan: string;
+}
+
+type Params = (number | bigint | string | Buffer | null)[];
+
+export class CatalogRows {
+  readonly insertImage: Statement<[string]>;
+  readonly image: Statement<[string], ImageRow>;
+  readonly updateImage: Statement<[ImageRow]>;
+  readonly cursor: Statement<[number], CursorRow>;
+  readonly putCursor: Statement<[number, number, Buffer, string]>;
+  readonly dropCursor: Statement<[number]>;
+  readonly insertEvent: Statement<Params>;
+  readonly insertRecord: Statement<Params>;
+  readonly insertVma: Statement<Params>;
+  readonly setVmaPath: Statement<Params>;
+  readonly addVmaPages: Statement<Params>;
+  readonly addVmaCounts: Statement<Params>;
+  readonly insertPack: Statement<Params>;
+  readonly namePack: Statement<[string]>;
+  readonly packNumber: Statement<[string], number>;
+  readonly imagePack: Statement<[number, number], Buffer>;
+  readonly putImagePack: Statement<[number, number, Buffer]>;
+  readonly packsOfImage: Statement<[number], { pack: number; slots: Buffer }>;
+  readonly packLive: Statement<[number], Buffer>;
+  readonly setPackLive: Statement<[Buffer, number, number]>;
+  readonly sealedSlots: Statement<[number], Buffer>;
+  readonly insertRestore: Statement<Params>;
+  readonly position: Statement<[], { partition: number; next: number }>;
+  readonly putPosition: Statement<[number, number]>;
+  readonly meta: Statement<[string], string>;
+  readonly putMeta: Statement<[string, string]>;
+  private readonly dropDetails: readonly Statement<[number]>[];
+
+  constructor(db: Db) {
+    const write = (sql: string): Statement<Params> => db.prepare<Params>(sql);
+    const pluck = <P extends unknown[], R>(sql: string): Statement<P, R> => db.prepare(sql).pluck() as Statement<P, R>;
+    this.insertImage = db.prepare("INSERT INTO image (id, state) VALUES (?, 'open')");
+    this.image = db.prepare('SELECT * FROM image WHERE id = ?');
+    this.updateImage = db.prepare(
+      `UPDATE image SET ${imageColumns.map((column) => `${column} = @${column}`).join(', ')} WHERE image = @image`,
+    ) as Statement<[ImageRow]>;
+    this.cursor = db.prepare('SELECT next_seq, chain, scan FROM image_cursor WHERE image = ?');
+    this.putCursor = db.prepare('INSERT OR REPLACE INTO image_cursor (image, next_seq, chain, scan) VALUES (?, ?, ?, ?)');
+    this.dropCursor = db.prepare('DELETE FROM image_cursor WHERE image = ?');
+    this.insertEvent = write(
+      'INSERT INTO image_event (image, seq, is_pages, value, first, pages, zero_pages, new_pages, vma_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.insertRecord = write('INSERT INTO image_record (image, seq, offset, type, task, bytes) VALUES (?, ?, ?, ?, ?, ?)');
+    this.insertVma = write(
+      `INSERT INTO image_vma (image, seq, start_addr, end_addr, kind, prot, path, file_offset, pages, zero_pages, new_pages)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
+    );
+    this.setVmaPath = write('UPDATE image_vma SET path = ? WHERE image = ? AND seq = ? AND start_addr = ?');
+    this.addVmaPages = write('UPDATE image_vma SET pages = pages + ? WHERE image = ? AND seq = ? AND start_addr = ?');
+    this.addVmaCounts = write(
+      'UPDATE image_vma SET zero_pages = zero_pages + ?, new_pages = new_pages + ? WHERE image = ? AND seq = ? AND start_addr = ?',
+    );
+    this.insertPack = write(
+      `INSERT INTO pack_file (id, pages, raw_bytes, stored_bytes, stream) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET pages = excluded.pages, raw_bytes = excluded.raw_bytes, stored_bytes = excluded.stored_bytes,
+         stream = excluded.stream WHERE pages IS NULL`,
+    );
+    this.namePack = db.prepare('INSERT INTO pack_file (id) VALUES (?) ON CONFLICT (id) DO NOTHING');
+    this.packNumber = pluck('SELECT pack FROM pack_file WHERE id = ?');
+    this.imagePack = pluck('SELECT slots FROM image_pack WHERE image = ? AND pack = ?');
+    this.putImagePack = db.prepare('INSERT OR REPLACE INTO image_pack (image, pack, slots) VALUES (?, ?, ?)');
+    this.packsOfImage = db.prepare('SELECT pack, slots FROM image_pack WHERE image = ?');
+    this.packLive = pluck('SELECT live FROM pack_file WHERE pack = ?');
+    this.setPackLive = db.prepare('UPDATE pack_file SET live = ?, live_pages = ? WHERE pack = ?');
+    this.sealedSlots = pluck(
+      "SELECT s.slots FROM image_pack s JOIN image i USING (image) WHERE s.pack = ? AND i.state = 'sealed'",
+    );
+    this.insertRestore = write(
+      'INSERT INTO restore (restore_id, checkpoint_id, at, host, pid, result) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    );
+    this.position = db.prepare('SELECT partition, next FROM log_position ORDER BY partition');
+    this.putPosition = db.prepare('INSERT OR REPLACE INTO log_position (partition, next) VALUES (?, ?)');
+    this.meta = pluck('SELECT value FROM meta WHERE key = ?');
+    this.putMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+    this.dropDetails = ['image_event', 'image_record', 'image_vma', 'image_pack', 'image_cursor'].map((table) =>
+      db.prepare<[number]>(`DELETE FROM ${table} WHERE image = ?`),
+    );
+  }
+
+  /** Forgets what the records and pages of an image said; its row stays. */
+  dropImageDetails(image: number): void {
+    for (const statement of this.dropDetails) statement.run(image);
+  }
+}

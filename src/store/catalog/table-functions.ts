@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Page maps as SQL: vma_page(checkpoint_id) and page_diff(id_a, id_b). Rows are made as the query pulls them.
+import { PAGE_BYTES } from '../../format/generated/image.js';
+import { StoreError } from '../errors.js';
+import type { Db } from '../sqlite.js';
+import { comparePages } from './page-diff.js';
+import { PackDirectories } from './pack-directories.js';
+import { pageRuns, type PageRun } from './page-runs.js';
+
+/** Adds them to a connection; `behind` is another connection to the same catalog. */
+export function addTableFunctions(db: Db, behind: Db, packsDir: string): void {
+  db.table('vma_page', {
+    parameters: ['checkpoint_id'],
+    columns: ['addr', 'page_hash', 'pack_id', 'zero', 'slot', 'addr_hex'],
+    rows: function* (id: unknown) {
+      const directories = new PackDirectories(packsDir);
+      for (const run of runsOf(behind, imageNumber(behind, id))) yield* pageRows(run, directories);
+    },
+  });
+  db.table('page_diff', {
+    parameters: ['id_a', 'id_b'],
+    columns: ['addr', 'change', 'addr_hex'],
+    rows: function* (a: unknown, b: unknown) {
+      const runs = (id: unknown): Iterable<PageRun> => runsOf(behind, imageNumber(behind, id));
+      for (const { page, change } of comparePages(runs(a), runs(b), new PackDirectories(packsDir))) {
+        const addr = address(page);
+        yield [addr, change, hexAddress(addr)];
+      }
+    },
+  });
+}
+
+function* pageRows(run: PageRun, directories: PackDirectories): Generator<unknown[]> {
+  for (let index = 0; index < run.count; index++) {
+    const addr = address(run.page + index);
+    const hex = hexAddress(addr);
+    if (run.pack === null) yield [addr, null, null, 1, null, hex];
+    else yield [addr, directories.hash(run.pack, run.slot + index), run.pack, 0, run.slot + index, hex];
+  }
+}
+
+function address(page: number): bigint {
+  return BigInt.asIntN(64, BigInt(page) * BigInt(PAGE_BYTES));
+}
+
+function hexAddress(addr: bigint): string {
+  return BigInt.asUintN(64, addr).toString(16).padStart(12, '0');
+}
+
+function imageNumber(db: Db, id: unknown): number {
+  const image = db.prepare('SELECT image FROM image WHERE id = ?').pluck().get(String(id)) as number | undefined;
+  if (image !== undefined) return image;
+  throw new StoreError({ reason: 'missing', operation: 'sql', place: String(id), problem: 'no such checkpoint (full ids only)' });
+}
+
+/** Runs in stream order; one event's value at a time is in memory. */
+function* runsOf(db: Db, image: number): Generator<PageRun> {
+  const next = db.prepare<[number, number], { seq: number; value: Buffer }>(
+    'SELECT seq, value FROM image_event WHERE image = ? AND seq > ? AND is_pages ORDER BY seq LIMIT 1',
+  );
+  for (let after = -1; ; ) {
+    const event = next.get(image, after);
+    if (!event) return;
+    yield* pageRuns(event.value);
+    after = event.seq;
+  }
+}

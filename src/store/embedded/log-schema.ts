@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Schema of log.db. Rows of `event` are only ever added; `offset` ascends and is never given twice (AUTOINCREMENT), also
+// when the last rows have gone. `pack` is what the packs topic is elsewhere: the names of the pack files, in order of arrival.
+import type { Migration, SqliteSchema } from '../sqlite.js';
+
+const first: Migration = (db) => {
+  db.exec(`
+    CREATE TABLE event (
+      offset     INTEGER PRIMARY KEY AUTOINCREMENT,
+      checkpoint TEXT    NOT NULL,
+      seq        INTEGER NOT NULL,
+      type       TEXT    NOT NULL,
+      schema     INTEGER NOT NULL,
+      value      BLOB    NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX event_stream ON event (checkpoint, seq) WHERE seq >= 0;
+    CREATE INDEX event_aborted ON event (checkpoint) WHERE type = 'aborted';
+    CREATE TABLE pack (
+      position     INTEGER PRIMARY KEY AUTOINCREMENT,
+      id           TEXT    NOT NULL UNIQUE,
+      pages        INTEGER NOT NULL,
+      raw_bytes    INTEGER NOT NULL,
+      stored_bytes INTEGER NOT NULL,
+      stream       TEXT    NOT NULL
+    ) STRICT;
+  `);
+};
+
+/** "ckpL" */
+export const logSchema: SqliteSchema = { applicationId: 0x636b704c, migrations: [first] };

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A store: a directory with the log (or a way to it), its packs, and the catalog that is projected from them.
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import type { Codec } from '../codec/native.js';
+import type { WriterIdentity } from '../format/events.js';
+import { AbsentLog } from './absent-log.js';
+import { digestCatalog } from './catalog/digest.js';
+import { Projection } from './catalog/projection.js';
+import { CatalogQueries } from './catalog/queries.js';
+import { catalogSchema } from './catalog/schema.js';
+import { openSql, type SqlSession } from './catalog/sql.js';
+import { openEmbeddedLog } from './embedded/embedded-log.js';
+import { errorCode, StoreError, storeError } from './errors.js';
+import { abortStale } from './fencing.js';
+import type { EventLog } from './log.js';
+import { currentWriter } from './machine.js';
+import { openDatabase, openMemory, type Db } from './sqlite.js';
+
+export interface StoreOptions {
+  readonly dir: string;
+  /** Make the store when it is not there. Otherwise such a store reads as empty, and no file is made. */
+  readonly create: boolean;
+  readonly codec: Pick<Codec, 'pagesInfo'>;
+  /** A catalog.db that is no database any more is put aside as catalog.db.damaged; only a rebuild may ask for this. */
+  readonly replaceDamagedCatalog?: boolean;
+  /** Opens the log in place of DIR/log.db. Called only when `create` is set or the directory is there. */
+  readonly openLog?: (dir: string) => Promise<EventLog>;
+}
+
+export interface Store {
+  readonly dir: string;
+  /** False: nothing is there, and everything reads as empty. */
+  readonly exists: boolean;
+  readonly log: EventLog;
+  /** Answers as of the last catchUp(). */
+  readonly catalog: CatalogQueries;
+  /** This process, as `opened` events name it. */
+  readonly writer: WriterIdentity;
+  /** Projects the log up to its end now; every command does before it answers. StoreError. */
+  catchUp(): Promise<void>;
+  /** Makes the catalog anew from the log, in one transaction. */
+  rebuild(): Promise<void>;
+  /** Fences the open streams whose writer is gone and projects that; returns their ids. */
+  abortStale(): Promise<string[]>;
+  /** A read-only session over the catalog with the table functions. The caller closes it. */
+  openSql(): SqlSession;
+  /** Hex digest of all that the catalog says. */
+  catalogDigest(): string;
+  close(): Promise<void>;
+}
+
+/** StoreError when it cannot be opened. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { dir, create } = options;
+  const external = options.openLog !== undefined;
+  if (create) makeDirectory(dir);
+  else if (!existsSync(external ? dir : `${dir}/log.db`)) return absentStore(options);
+  const log = options.openLog ? await options.openLog(dir) : openEmbedded(dir, create);
+  try {
+    const path = `${dir}/catalog.db`;
+    const db = openCatalog(path, options.replaceDamagedCatalog ?? false);
+    return new OpenedStore(options, log, db, path, true);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+function openEmbedded(dir: string, create: boolean): EventLog {
+  const log = openEmbeddedLog({ dir });
+  if (create) log.packs.removeLeftovers();
+  return log;
+}
+
+function absentStore(options: StoreOptions): Store {
+  return new OpenedStore(options, new AbsentLog(options.dir), openMemory(catalogSchema), ':memory:', false);
+}
+
+function makeDirectory(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw storeError('create', dir, cause);
+  }
+}
+
+function openCatalog(path: string, replaceDamaged: boolean): Db {
+  try {
+    return openDatabase(path, catalogSchema);
+  } catch (error) {
+    if (!replaceDamaged || !(error instanceof StoreError) || error.reason !== 'damaged') throw error;
+    for (const suffix of ['-wal', '-shm', '']) moveAside(path + suffix, `${path}.damaged${suffix}`);
+    return openDatabase(path, catalogSchema);
+  }
+}
+
+function moveAside(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (cause) {
+    if (errorCode(cause) !== 'ENOENT') throw storeError('put aside', from, cause);
+  }
+}
+
+class OpenedStore implements Store {
+  readonly dir: string;
+  readonly catalog: CatalogQueries;
+  readonly writer = currentWriter();
+  private readonly projection: Projection;
+
+  constructor(
+    options: StoreOptions,
+    readonly log: EventLog,
+    private readonly db: Db,
+    private readonly catalogPath: string,
+    readonly exists: boolean,
+  ) {
+    this.dir = options.dir;
+    this.catalog = new CatalogQueries(db, catalogPath);
+    this.projection = new Projection(db, catalogPath, options.codec);
+  }
+
+  async catchUp(): Promise<void> {
+    if (this.exists) await this.projection.catchUp(this.log);
+  }
+
+  async rebuild(): Promise<void> {
+    if (this.exists) await this.projection.rebuild(this.log);
+  }
+
+  async abortStale(): Promise<string[]> {
+    const aborted = await abortStale(this.log, this.catalog.openStreams());
+    if (aborted.length > 0) await this.catchUp();
+    return aborted;
+  }
+
+  openSql(): SqlSession {
+    return openSql(this.exists ? this.catalogPath : this.db.serialize(), this.log.packs.dir);
+  }
+
+  catalogDigest(): string {
+    return digestCatalog(this.db);
+  }
+
+  async close(): Promise<void> {
+    this.db.close();
+    await this.log.close();
+  }
+}
