@@ -176,7 +176,8 @@ function short(text: string): string {
 
 let temporaries = 0;
 
-function temporaryName(): string {
+/** HOST-BOOT-NAMESPACE-PID-START-COUNT: says whose it is. */
+export function temporaryName(): string {
   const { host, boot, namespace } = pidScope();
   return [host, boot, namespace, process.pid, currentWriter().startTicks, ++temporaries].join('-');
 }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Opens the log that a test names, in a process of its own. Runs against dist/: build first.
+
+/** `spec` as a harness gives it: {"kind": "embedded", "dir": ...}. */
+export async function openLog(spec) {
+  if (spec.kind === 'embedded') {
+    const { openEmbeddedLog } = await import('../../../dist/store/index.js');
+    return openEmbeddedLog({ dir: spec.dir });
+  }
+  throw new Error(`no log driver ${spec.kind}`);
+}
