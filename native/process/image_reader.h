@@ -62,6 +62,7 @@ class ImageReader {
   void readThread2();
   void readTail2();
   std::string readPath(uint32_t bytes);
+  std::string readAbsolutePath(uint32_t bytes);
   std::vector<SignalInfo> readSignals(uint32_t ofThread);
 
   // Both.

@@ -80,7 +80,7 @@ std::string ImageReader::readString1(int bytes) {
   if (bytes > CKPT_STR_BYTES_MAX || header.len != static_cast<uint32_t>(bytes)) {
     in_.invalid("a pathname of " + std::to_string(header.len) + " bytes where " + std::to_string(bytes) + " were announced");
   }
-  const std::string path = readPath(header.len);
+  const std::string path = readAbsolutePath(header.len);
   in_.endPayload();
   return path;
 }

@@ -2,6 +2,7 @@
 //
 // Version 2: records in the order of format/image.mjs. Unknown records that are marked optional are passed over.
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -81,8 +82,14 @@ std::string ImageReader::readPath(uint32_t bytes) {
   if (bytes == 0 || bytes > CKPT_STR_BYTES_MAX) in_.invalid("a path of " + std::to_string(bytes) + " bytes");
   const std::vector<uint8_t> raw = in_.more(bytes);
   if (std::memchr(raw.data(), 0, bytes) != raw.data() + bytes - 1) in_.invalid("a path does not end in its only NUL");
-  if (raw[0] != '/') in_.invalid("a path does not begin with a slash");
   return std::string(raw.begin(), raw.end() - 1);
+}
+
+/** Relative paths would mean different files in different places. */
+std::string ImageReader::readAbsolutePath(uint32_t bytes) {
+  std::string path = readPath(bytes);
+  if (path[0] != '/') in_.invalid("a path does not begin with a slash");
+  return path;
 }
 
 std::vector<SignalInfo> ImageReader::readSignals(uint32_t ofThread) {
@@ -152,7 +159,7 @@ void ImageReader::readTask2() {
     path.fixed = in_.fixed<cr2_path>();
     if (path.fixed.kind <= last || path.fixed.kind > CKPT_PATH_ROOT) in_.invalid("PATH of a wrong kind");
     last = path.fixed.kind;
-    path.path = readPath(path.fixed.path_bytes);
+    path.path = readAbsolutePath(path.fixed.path_bytes);
     in_.endPayload();
     image_->paths.push_back(std::move(path));
   }
@@ -176,9 +183,13 @@ void ImageReader::readTask2() {
     const auto timer = in_.fixed<cr2_posix_timer>();
     in_.endPayload();
     if (timer.timer_id < 0 || image_->timers.size() >= kTimersMax) in_.invalid("wrong timer id or too many timers");
-    if (!image_->timers.empty() && timer.timer_id <= image_->timers.back().timer_id) in_.invalid("timer ids do not ascend");
     image_->timers.push_back(timer);
   }
+  // Old kernels count ids up: timers are made again in the order of their ids, whatever order they are listed in.
+  std::vector<cr2_posix_timer>& timers = image_->timers;
+  std::sort(timers.begin(), timers.end(), [](const cr2_posix_timer& a, const cr2_posix_timer& b) { return a.timer_id < b.timer_id; });
+  for (size_t i = 1; i < timers.size(); i++)
+    if (timers[i].timer_id == timers[i - 1].timer_id) in_.invalid("two timers with one id");
 }
 
 void ImageReader::readFiles2() {
@@ -187,13 +198,14 @@ void ImageReader::readFiles2() {
     expect2(CKPT_REC_FILE, pid);
     ImageFile file;
     file.fixed = in_.fixed<cr2_file>();
-    if (file.fixed.path_bytes != 0) file.path = readPath(file.fixed.path_bytes);
-    in_.endPayload();
     const cr2_file& f = file.fixed;
+    // The path of a standard stream ("pipe:[4711]") is for people.
+    if (f.path_bytes != 0) file.path = f.kind == CKPT_FILE_STDIO ? readPath(f.path_bytes) : readAbsolutePath(f.path_bytes);
+    in_.endPayload();
     const int32_t above = image_->files.empty() ? -1 : image_->files.back().fixed.fd;
     if (f.fd <= above) in_.invalid("file descriptors do not ascend");
     if (f.kind < CKPT_FILE_REGULAR || f.kind > CKPT_FILE_STDIO) in_.invalid("unknown kind of file");
-    if (f.kind == CKPT_FILE_STDIO && f.fd > 2) in_.invalid("a standard stream above descriptor 2");
+    if (f.kind == CKPT_FILE_STDIO && f.fd > 2 && f.same_as < 0) in_.invalid("a standard stream above descriptor 2");
     if (f.kind != CKPT_FILE_STDIO && file.path.empty() && f.same_as < 0) in_.invalid("a file without a path");
     if (f.same_as >= f.fd || f.same_as < -1) in_.invalid("a file shares a description with a higher one");
     if (f.same_as >= 0) {
@@ -256,7 +268,7 @@ void ImageReader::readMapping2() {
   if (mapping.hasFile() != (vma.path_bytes != 0)) in_.invalid("an anonymous mapping with a path, or a file without one");
   if (vma.pgoff > (uint64_t{1} << 51) - ((vma.end - vma.start) / CKPT_PAGE_BYTES)) in_.invalid("mapping beyond the largest file");
   if (vma.kind == CKPT_VMA2_FILE_SHARED && (vma.prot & 2)) in_.unsupported("a shared mapping that can be written");
-  if (mapping.hasFile()) mapping.path = readPath(vma.path_bytes);
+  if (mapping.hasFile()) mapping.path = readAbsolutePath(vma.path_bytes);
   in_.endPayload();
   sink_.mapping(mapping);
   uint64_t above = vma.start;
