@@ -20,6 +20,11 @@ export function humanCount(count: number): string {
   return count.toLocaleString('en-US');
 }
 
+/** As in /proc/PID/maps: at least 12 hex digits. */
+export function hexAddress(address: bigint): string {
+  return address.toString(16).padStart(12, '0');
+}
+
 /** `3 packs`, `1 pack`. */
 export function plural(count: number, noun: string): string {
   return `${humanCount(count)} ${noun}${count === 1 ? '' : 's'}`;

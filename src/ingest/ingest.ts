@@ -4,18 +4,11 @@
 // `sealed`. While the log makes one batch durable, the reader's threads already work on the next. Whatever goes wrong after
 // `opened` ends in `aborted`, so that no half image waits for anybody.
 import { EventChain } from '../format/chain.js';
-import { CkptError } from '../format/errors.js';
 import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Opened, type WriterIdentity } from '../format/events.js';
 import { newCheckpointId } from '../format/id.js';
-import {
-  isCodecError,
-  type Codec,
-  type ImageReader,
-  type ImageSummary,
-  type PageIndex,
-  type ReaderBatch,
-} from '../codec/native.js';
+import { type Codec, type ImageReader, type ImageSummary, type PageIndex, type ReaderBatch } from '../codec/native.js';
 import type { EventLog } from '../store/log.js';
+import { explain, readerOptions, watch } from './reading.js';
 
 export interface IngestSource {
   /** Descriptor to read; it stays the caller's. */
@@ -50,24 +43,16 @@ export interface IngestResult extends ImageSummary {
   readonly name: string | null;
 }
 
-const PROGRESS_INTERVAL_MS = 100;
-
 /** Reads the images of a source into the log and yields each when it is durable, sealed and read back. */
 export async function* ingestImages(source: IngestSource, env: IngestEnvironment): AsyncGenerator<IngestResult> {
   env.signal?.throwIfAborted();
-  const { opened } = env.log;
   const reader = env.codec.openReader({
+    ...readerOptions(env.log, env),
     fd: source.fd,
-    salt: Buffer.from(opened.salt, 'hex'),
-    logId: Buffer.from(opened.logId, 'hex'),
     index: env.index,
     stream: source.stream,
-    ...(env.level === undefined ? {} : { level: env.level }),
-    ...(env.threads === undefined ? {} : { threads: env.threads }),
   });
-  const stop = (): void => reader.close();
-  env.signal?.addEventListener('abort', stop, { once: true });
-  const ticker = setInterval(() => env.onProgress?.(reader.bytesRead), PROGRESS_INTERVAL_MS);
+  const end = watch(reader, env);
   try {
     for (;;) {
       const id = newCheckpointId();
@@ -78,9 +63,7 @@ export async function* ingestImages(source: IngestSource, env: IngestEnvironment
   } catch (error) {
     throw explain(error, env.signal);
   } finally {
-    clearInterval(ticker);
-    env.signal?.removeEventListener('abort', stop);
-    reader.close();
+    end();
   }
 }
 
@@ -154,16 +137,18 @@ async function copyBatches(
 /** Numbers and chains the events of one stream. */
 class StreamWriter {
   #seq = 0;
-  readonly #chain = new EventChain();
+  readonly #chain: EventChain;
 
   constructor(
     readonly id: string,
     readonly log: EventLog,
-  ) {}
+  ) {
+    this.#chain = EventChain.start(id);
+  }
 
   /** Chain digest over everything appended so far, hex. */
   get chain(): string {
-    return this.#chain.digest();
+    return this.#chain.hex;
   }
 
   async append(...events: readonly Pick<EventMessage, 'type' | 'value'>[]): Promise<void> {
@@ -180,12 +165,4 @@ class StreamWriter {
 async function abort(id: string, log: EventLog, why: Error): Promise<void> {
   const value = encodeValue('aborted', { reason: why.message, at: new Date().toISOString() });
   await log.append([{ type: 'aborted', checkpoint: id, seq: SEQ_OUTSIDE, value }]).catch(() => undefined);
-}
-
-/** One line for people: what was wrong with the image, and where. */
-function explain(error: unknown, signal: AbortSignal | undefined): Error {
-  if (signal?.aborted) return new CkptError('cancelled', 'interrupted; nothing was kept', undefined, { cause: error });
-  if (!isCodecError(error)) return error instanceof Error ? error : new Error(String(error));
-  const kind = error.kind === 'image' || error.kind === 'pack' ? 'damaged' : 'failed';
-  return new CkptError(kind, error.message, undefined, { cause: error });
 }

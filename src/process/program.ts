@@ -56,13 +56,18 @@ export class ProcessProgram {
     this.control.on('error', () => undefined); // the program went first: its exit says why
   }
 
+  /** Node's type of `stdio` ends at descriptor 4. */
+  get #pipes(): readonly (Readable | Writable | null | undefined)[] {
+    return this.child.stdio;
+  }
+
   get control(): Writable {
-    return this.child.stdio[CONTROL_FD] as Writable;
+    return this.#pipes[CONTROL_FD] as Writable;
   }
 
   /** The status lines, to the end of the program. */
   async *status(): AsyncGenerator<ProcessStatus> {
-    for await (const line of createInterface({ input: this.child.stdio[STATUS_FD] as Readable })) {
+    for await (const line of createInterface({ input: this.#pipes[STATUS_FD] as Readable })) {
       const status = JSON.parse(line) as ProcessStatus;
       if (status.event === 'error') this.#lastError = status;
       yield status;

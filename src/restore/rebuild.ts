@@ -13,8 +13,10 @@ export interface StoredImage {
   readonly digest: string;
   /** `record` and `pages` events in stream order, in bounded batches. */
   readonly events: () => Iterable<readonly StreamEvent[]>;
-  /** Pack ids that the image needs, made to be there before it is rebuilt. */
+  /** Makes the packs that the image needs be there. */
   readonly prepare: () => Promise<void>;
+  /** Checkpoints that use a pack. */
+  readonly touching: (pack: string) => readonly string[];
 }
 
 export interface RebuildEnvironment {
@@ -56,7 +58,7 @@ export async function rebuildImage(image: StoredImage, fd: number, env: RebuildE
       );
     }
   } catch (error) {
-    throw explain(error, image.id, env.signal);
+    throw explain(error, image, env.signal);
   } finally {
     clearInterval(ticker);
     env.signal?.removeEventListener('abort', stop);
@@ -64,14 +66,20 @@ export async function rebuildImage(image: StoredImage, fd: number, env: RebuildE
   }
 }
 
-function explain(error: unknown, id: string, signal: AbortSignal | undefined): Error {
+function explain(error: unknown, image: StoredImage, signal: AbortSignal | undefined): Error {
   if (signal?.aborted) return new CkptError('cancelled', 'interrupted', undefined, { cause: error });
   if (!isCodecError(error)) return error instanceof Error ? error : new Error(String(error));
-  if (error.kind === 'pack') {
-    const hint = 'ckpt verify names every checkpoint that it touches';
-    return new CkptError('damaged', `checkpoint ${id}: ${error.message}`, hint, { cause: error });
+  const line = `checkpoint ${image.id}: ${error.message}`;
+  switch (error.kind) {
+    case 'pack': {
+      const users = error.pack === undefined ? [] : image.touching(error.pack);
+      return new CkptError('damaged', `${line}; the pack touches ${users.join(', ')}`, undefined, { cause: error });
+    }
+    case 'event':
+      return new CkptError('damaged', line, 'ckpt rebuild makes the catalog anew from the log', { cause: error });
+    case 'image':
+    case 'io':
+    case 'cancelled':
+      return new CkptError('failed', error.message, undefined, { cause: error });
   }
-  if (error.kind === 'event')
-    return new CkptError('damaged', `checkpoint ${id}: ${error.message}`, undefined, { cause: error });
-  return new CkptError('failed', error.message, undefined, { cause: error });
 }

@@ -21,13 +21,13 @@ export function lsCommand(): Command {
             rows.map((row) => [
               row.id,
               row.name,
-              row.created_at.replace(/\.\d+Z$/, 'Z'),
+              row.created_at?.replace(/\.\d+Z$/, 'Z'),
               row.pid,
               row.comm,
-              humanBytes(row.image_bytes ?? 0).padStart(9),
-              humanCount(row.pages ?? 0).padStart(9),
-              humanCount(row.new_pages ?? 0).padStart(9),
-              humanBytes(row.stored_bytes ?? 0).padStart(9),
+              humanBytes(row.image_bytes).padStart(9),
+              humanCount(row.pages).padStart(9),
+              humanCount(row.new_pages).padStart(9),
+              humanBytes(row.stored_bytes).padStart(9),
             ]),
           ),
         );

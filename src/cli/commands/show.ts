@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command } from 'commander';
 import { contextOf } from '../context.js';
-import { humanBytes, humanCount, table } from '../text.js';
+import { hexAddress, humanBytes, humanCount, table } from '../text.js';
 
 export function showCommand(): Command {
   return new Command('show')
@@ -21,18 +21,18 @@ export function showCommand(): Command {
         const facts: [string, string][] = [
           ['id', row.id],
           ['name', row.name ?? '-'],
-          ['created', row.created_at],
+          ['created', row.created_at ?? '-'],
           [
             'process',
             `${row.comm ?? '?'} (pid ${String(row.pid ?? '?')}) on ${row.host ?? '?'}, kernel ${row.kernel_release ?? '?'}`,
           ],
           ['format', `version ${String(row.format_version)}`],
-          ['image', `${humanBytes(row.image_bytes ?? 0)} (${humanCount(row.image_bytes ?? 0)} bytes)`],
+          ['image', `${humanBytes(row.image_bytes)} (${humanCount(row.image_bytes)} bytes)`],
           [
             'pages',
-            `${humanCount(row.pages ?? 0)}, of which ${humanCount(row.zero_pages ?? 0)} zero, ${humanCount(row.new_pages ?? 0)} first stored here`,
+            `${humanCount(row.pages)}, of which ${humanCount(row.zero_pages)} zero, ${humanCount(row.new_pages)} first stored here`,
           ],
-          ['stored', `${humanBytes(row.stored_bytes ?? 0)} new in the store`],
+          ['stored', `${humanBytes(row.stored_bytes)} new in the store`],
           ['digest', row.image_digest ?? '-'],
           ['parent', row.parent_id ?? '-'],
         ];
@@ -42,9 +42,9 @@ export function showCommand(): Command {
           table(
             ['START', 'END', 'SIZE', 'PROT', 'KIND', 'PAGES', 'PATH'],
             vmas.map((vma) => [
-              vma.start_hex,
-              vma.end_hex,
-              humanBytes(vma.end_addr - vma.start_addr).padStart(9),
+              hexAddress(vma.start_addr),
+              hexAddress(vma.end_addr),
+              humanBytes(Number(vma.end_addr - vma.start_addr)).padStart(9),
               vma.prot,
               vma.kind,
               vma.pages,

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The library: a store opened on this machine, with everything that the command line does. Implementations are chosen here
+// and nowhere else.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { loadCodec, type Codec, type ImageSummary, type PageIndex } from './codec/native.js';
+import { CkptError } from './format/errors.js';
+import { encodeValue, SEQ_OUTSIDE, type EventMessage } from './format/events.js';
+import { digestImage } from './ingest/digest.js';
+import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
+import { TaskCheckpoint } from './ingest/task-checkpoint.js';
+import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
+import { TaskRestart, type TaskOutcome } from './restore/task-restart.js';
+import { storedImage } from './stored-image.js';
+import {
+  openStore,
+  type CheckpointRow,
+  type RecordEntry,
+  type SqlValue,
+  type Store,
+  type VmaEntry,
+} from './store/index.js';
+import { storeSizes, type StoreSizes } from './sizes.js';
+import { verifyStore, type VerifyReport } from './verify.js';
+
+export type { CheckpointRow, IngestResult, RecordEntry, StoreSizes, TaskOutcome, VerifyReport, VmaEntry };
+
+export interface CkptOptions {
+  /** Directory of the store. */
+  readonly store: string;
+  /** `embedded`, the default. */
+  readonly log?: string;
+  /** `create` makes the store when it is not there; for `read` such a store is empty, and nothing is made. */
+  readonly access?: 'read' | 'create';
+  /** zstd level of new packs. */
+  readonly level?: number;
+  /** Threads that hash, compress and decompress. */
+  readonly threads?: number;
+}
+
+/** Options of work that takes its time. */
+export interface WorkOptions {
+  /** Ends the work in order: nothing half is left. Rejects with a CkptError `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** Bytes of image so far, some times a second. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
+export interface SaveOptions extends WorkOptions {
+  readonly name?: string | null;
+  /** What becomes of the task once its checkpoint is durable. Default `run`: it runs on as soon as it has been read. */
+  readonly after?: 'run' | 'stop' | 'kill';
+  readonly format?: 1 | 2;
+  /** What did not come out as it might have. */
+  readonly onWarning?: (text: string) => void;
+}
+
+export interface SaveResult extends IngestResult {
+  /** Milliseconds that the task did not run. */
+  readonly frozenMs: number | null;
+}
+
+export interface IngestOptions extends WorkOptions {
+  readonly name?: string | null;
+  /** Images back to back, to the end of the input, instead of exactly one. */
+  readonly stream?: boolean;
+}
+
+export interface RestartOptions extends Pick<WorkOptions, 'onProgress'> {
+  /** Leave the task running on its own; otherwise it is a child with this process's standard streams. */
+  readonly detach?: boolean;
+  readonly samePid?: boolean;
+  readonly ignoreCpu?: boolean;
+  readonly onWarning?: (text: string) => void;
+}
+
+/** A task that was made to run again. */
+export interface RestartedTask {
+  readonly pid: number;
+  /** How it ended; with `detach`, at once that it runs. */
+  readonly outcome: Promise<TaskOutcome>;
+  signal(name: NodeJS.Signals): void;
+}
+
+export class Ckpt {
+  #index: Promise<PageIndex> | undefined;
+
+  private constructor(
+    private readonly store: Store,
+    private readonly codec: Codec,
+    private readonly options: CkptOptions,
+  ) {}
+
+  /** Opens a store and brings its catalog up to the end of its log. StoreError. */
+  static async open(options: CkptOptions): Promise<Ckpt> {
+    if ((options.log ?? 'embedded') !== 'embedded') {
+      throw new CkptError(
+        'unsupported',
+        `log '${String(options.log)}' is not supported`,
+        'only the embedded log is there yet',
+      );
+    }
+    const codec = loadCodec();
+    const store = await openStore({ dir: options.store, create: options.access === 'create', codec });
+    try {
+      await store.catchUp();
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    return new Ckpt(store, codec, options);
+  }
+
+  /** Directory of the store. */
+  get dir(): string {
+    return this.store.dir;
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+  }
+
+  // ---- into the store
+
+  /** Checkpoints a live task. CkptError `unsupported` names what stands in the way, before anything was changed. */
+  async save(pid: number, options: SaveOptions = {}): Promise<SaveResult> {
+    const after = options.after ?? 'run';
+    const task = new TaskCheckpoint(this.codec, {
+      pid,
+      after,
+      format: options.format ?? 2,
+      ...(options.onWarning ? { onWarning: options.onWarning } : {}),
+    });
+    try {
+      const source: IngestSource = {
+        fd: task.fd,
+        stream: true,
+        origin: 'save',
+        name: options.name ?? null,
+        beforeSeal: () => task.written,
+        frozenMs: () => Promise.resolve(task.frozenMs),
+      };
+      const images = ingestImages(source, await this.#ingestEnvironment(options));
+      const saved = await firstOf(images, task);
+      await task.commit();
+      return { ...saved, frozenMs: task.frozenMs };
+    } finally {
+      await task.close();
+    }
+  }
+
+  /** Reads images from a descriptor; each is yielded when it is durable and sealed. CkptError `damaged` names byte and record. */
+  async *ingest(fd: number, options: IngestOptions = {}): AsyncGenerator<IngestResult> {
+    const source: IngestSource = { fd, stream: options.stream ?? false, origin: 'ingest', name: options.name ?? null };
+    yield* ingestImages(source, await this.#ingestEnvironment(options));
+  }
+
+  /** What an image would come to in this store, without keeping it. */
+  async digest(fd: number, options: WorkOptions = {}): Promise<ImageSummary> {
+    return digestImage(fd, { codec: this.codec, log: this.store.log, ...this.#threads(), ...options });
+  }
+
+  async #ingestEnvironment(options: WorkOptions): Promise<IngestEnvironment> {
+    await this.store.abortStale();
+    const { store, codec } = this;
+    return {
+      codec,
+      log: store.log,
+      index: await this.#loadIndex(),
+      writer: store.writer,
+      parentOf: async (id) => {
+        await store.catchUp();
+        return store.catalog.parentOf(id);
+      },
+      confirmSealed: async (id) => {
+        await store.catchUp();
+        const row = store.catalog.get(id);
+        if (row?.state === 'sealed') return;
+        throw new CkptError(
+          'failed',
+          `checkpoint ${id} was not sealed: the log says it is ${row?.damage ?? row?.state ?? 'not there'}`,
+        );
+      },
+      ...(this.options.level === undefined ? {} : { level: this.options.level }),
+      ...this.#threads(),
+      ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+    };
+  }
+
+  /** The dedup index of all packs in the log, loaded once. Packs written through this object are in it as they are written. */
+  #loadIndex(): Promise<PageIndex> {
+    this.#index ??= (async () => {
+      const index = this.codec.openIndex(this.store.log.packs.dir);
+      await index.load(this.store.catalog.allPackIds());
+      return index;
+    })();
+    return this.#index;
+  }
+
+  #threads(): { threads?: number } {
+    return this.options.threads === undefined ? {} : { threads: this.options.threads };
+  }
+
+  // ---- out of the store
+
+  /** Writes an image, bit for bit, to a descriptor; every page is verified before it is written. */
+  async export(id: string, fd: number, options: WorkOptions = {}): Promise<void> {
+    const image = storedImage(this.store, id);
+    await rebuildImage(image, fd, { ...this.#rebuildEnvironment(), ...options });
+  }
+
+  #rebuildEnvironment(): RebuildEnvironment {
+    const { log } = this.store;
+    return {
+      codec: this.codec,
+      salt: Buffer.from(log.opened.salt, 'hex'),
+      packsDir: log.packs.dir,
+      ...this.#threads(),
+    };
+  }
+
+  /** Makes a task run again. Rejects when it does not come to run; the restart is an event in the log either way. */
+  async restart(id: string, options: RestartOptions = {}): Promise<RestartedTask> {
+    const row = await this.find(id);
+    const task = new TaskRestart(this.codec, {
+      detach: options.detach ?? false,
+      samePid: options.samePid ?? false,
+      ignoreCpu: options.ignoreCpu ?? false,
+      ...(options.onWarning ? { onWarning: options.onWarning } : {}),
+    });
+    const restoreId = randomUUID();
+    try {
+      const filled = this.export(row.id, task.fd, options.onProgress ? { onProgress: options.onProgress } : {}).then(
+        () => undefined,
+        (error: unknown) => error as Error,
+      );
+      const failure = await filled.finally(() => task.imageDone());
+      const pid = await task.running.catch((error: unknown) => {
+        // A damaged store says more than the torn image that it made; a closed pipe says less than whoever closed it.
+        throw failure instanceof CkptError && failure.kind === 'damaged' ? failure : error;
+      });
+      await this.#recordRestore(row.id, restoreId, pid, 'running');
+      const outcome = task.outcome.then(async (end) => {
+        if (end.result !== 'running') await this.#recordRestore(row.id, restoreId, pid, end.result);
+        return end;
+      });
+      outcome.catch(() => undefined); // reported to whoever awaits it
+      return { pid, outcome, signal: (name) => task.signal(name) };
+    } catch (error) {
+      await this.#recordRestore(row.id, restoreId, null, `failed: ${(error as Error).message}`).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #recordRestore(checkpoint: string, restoreId: string, pid: number | null, result: string): Promise<void> {
+    const value = encodeValue('restored', { restoreId, at: new Date().toISOString(), host: hostname(), pid, result });
+    await this.#append({ type: 'restored', checkpoint, seq: SEQ_OUTSIDE, value });
+  }
+
+  async #append(event: EventMessage): Promise<void> {
+    await this.store.log.append([event]);
+    await this.store.catchUp();
+  }
+
+  // ---- looking and keeping
+
+  /** The sealed checkpoint that a full id, a name, a prefix or `@last` means. StoreError `missing`. */
+  find(argument: string): Promise<CheckpointRow> {
+    return promised(() => this.store.catalog.find(argument));
+  }
+
+  /** Sealed checkpoints, oldest first. */
+  list(): Promise<CheckpointRow[]> {
+    return promised(() => this.store.catalog.list());
+  }
+
+  mappings(id: string): Promise<VmaEntry[]> {
+    return promised(() => this.store.catalog.vmas(id));
+  }
+
+  records(id: string): Promise<RecordEntry[]> {
+    return promised(() => this.store.catalog.records(id));
+  }
+
+  /** Rows of a read-only statement; integers come as bigint. */
+  sql(query: string): Promise<{ columns: readonly string[]; rows: SqlValue[][] }> {
+    return promised(() => {
+      const session = this.store.openSql();
+      try {
+        const { columns, rows } = session.query(query);
+        return { columns, rows: Array.from(rows, (row) => [...row]) };
+      } finally {
+        session.close();
+      }
+    });
+  }
+
+  /** What the store holds, and the bytes of its files. */
+  async stats(): Promise<StoreSizes> {
+    return storeSizes(this.store);
+  }
+
+  /** Says in the log that a checkpoint is gone. Pages that others use stay. */
+  async remove(id: string): Promise<void> {
+    const row = await this.find(id);
+    const value = encodeValue('deleted', { at: new Date().toISOString() });
+    await this.#append({ type: 'deleted', checkpoint: row.id, seq: SEQ_OUTSIDE, value });
+  }
+
+  /** Checks one checkpoint, or all packs, all checkpoints and the catalog against the log. Finds damage, throws for anything else. */
+  async verify(id?: string, options: WorkOptions = {}): Promise<VerifyReport> {
+    const row = id === undefined ? undefined : await this.find(id);
+    await this.store.abortStale();
+    return verifyStore(this.store, { ...this.#rebuildEnvironment(), ...options }, row?.id);
+  }
+
+  /** Makes the catalog anew from the log, in one transaction. */
+  async rebuild(): Promise<void> {
+    await this.store.rebuild();
+  }
+}
+
+/** The one image of a task. When there is none, or a torn one, the task's own program says why. */
+async function firstOf(images: AsyncGenerator<IngestResult>, task: TaskCheckpoint): Promise<IngestResult> {
+  try {
+    for await (const image of images) return image;
+  } catch (error) {
+    if (error instanceof CkptError && error.kind === 'damaged') await task.written;
+    throw error;
+  }
+  await task.written;
+  throw new CkptError('failed', 'the checkpoint of the task came without an image');
+}
+
+/** What a synchronous part of the store returns or throws, as a promise, so that callers need not know which part that is. */
+function promised<T>(work: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(work()));
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The typed library: `import { Ckpt } from 'ckpt'`. docs/examples/library.mjs uses it.
+export {
+  Ckpt,
+  type CheckpointRow,
+  type CkptOptions,
+  type IngestOptions,
+  type IngestResult,
+  type RecordEntry,
+  type RestartedTask,
+  type RestartOptions,
+  type SaveOptions,
+  type SaveResult,
+  type StoreSizes,
+  type TaskOutcome,
+  type VerifyReport,
+  type VmaEntry,
+  type WorkOptions,
+} from './ckpt.js';
+export type { ImageSummary } from './codec/native.js';
+export { CkptError, type ErrorKind } from './format/errors.js';
+export { version, versions } from './version.js';

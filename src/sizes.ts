@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+import { statSync } from 'node:fs';
+import type { Store } from './store/index.js';
+
+export interface StoreSizes {
+  /** Sealed checkpoints. */
+  readonly checkpoints: number;
+  /** Of all sealed images as they would be exported. */
+  readonly image_bytes: number;
+  readonly pages: number;
+  readonly zero_pages: number;
+  readonly packs: number;
+  /** Distinct pages in the packs. */
+  readonly stored_pages: number;
+  readonly pack_bytes: number;
+  readonly log_bytes: number;
+  readonly catalog_bytes: number;
+  /** The last three together. */
+  readonly stored_bytes: number;
+}
+
+/** What a store holds and what its files take. */
+export function storeSizes(store: Store): StoreSizes {
+  const stats = store.catalog.stats();
+  const logBytes = databaseBytes(`${store.dir}/log.db`);
+  const catalogBytes = databaseBytes(`${store.dir}/catalog.db`);
+  return {
+    checkpoints: stats.checkpoints,
+    image_bytes: stats.image_bytes,
+    pages: stats.pages,
+    zero_pages: stats.zero_pages,
+    packs: stats.packs,
+    stored_pages: stats.pack_pages,
+    pack_bytes: stats.pack_stored_bytes,
+    log_bytes: logBytes,
+    catalog_bytes: catalogBytes,
+    stored_bytes: stats.pack_stored_bytes + logBytes + catalogBytes,
+  };
+}
+
+/** A SQLite file with its write-ahead log; 0 when it is not there. */
+function databaseBytes(path: string): number {
+  return ['', '-wal'].reduce((sum, suffix) => sum + (statSync(path + suffix, { throwIfNoEntry: false })?.size ?? 0), 0);
+}
