@@ -44,6 +44,7 @@ struct Capture {
   cr2_mm mm = {};
   std::string auxv;
   cr2_vdso vdso = {};
+  std::vector<uint8_t> vdsoImage;  // its bytes
   std::vector<Mapping> mappings;  // without those of the kernel, but for the vdso
   std::vector<__u64> ldt;
   cr2_thread thread = {};

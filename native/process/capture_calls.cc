@@ -60,6 +60,13 @@ void captureTimers(pid_t pid, Calls* calls, const Status& status, Capture* captu
     auto value = calls->result<std::array<__u64, 4>>();
     memcpy(itimers[which], value.data(), sizeof value);
   }
+  // A periodic ITIMER_REAL that has fired shows no time left until its signal is taken, which starts it anew. Whoever sets
+  // it again without time left would disarm it.
+  __u64* real = capture->itimers.real;
+  if ((real[0] || real[1]) && !real[2] && !real[3]) {
+    real[2] = real[0];
+    real[3] = real[1];
+  }
   std::string text;
   if (!readWhole(procPath(pid, "timers"), &text)) {
     status.warning("this kernel does not show POSIX timers; any that the process has are not saved");

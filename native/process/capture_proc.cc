@@ -225,6 +225,7 @@ void captureVdso(const Tracee& tracee, const std::vector<Mapping>& mappings, Cap
   std::vector<uint8_t> id = buildIdOfImage(image.data(), image.size());
   vdso.build_id_bytes = static_cast<__u32>(id.size());
   memcpy(vdso.build_id, id.data(), id.size());
+  capture->vdsoImage = std::move(image);
 }
 
 }  // namespace ckpt

@@ -51,7 +51,7 @@ std::vector<Piece> split(const Pagemap& pagemap, const std::vector<Mapping>& map
   return pieces;
 }
 
-void writePiece(const Tracee& tracee, const Piece& piece, __u32 id, RecordWriter* writer) {
+void writePiece(const Tracee& tracee, const Capture& capture, const Piece& piece, __u32 id, RecordWriter* writer) {
   const Mapping& mapping = *piece.mapping;
   cr_vma vma = {};
   vma.how = mapping.ofFile() ? CKPT_VMA_FILE : CKPT_VMA_ANON;
@@ -66,7 +66,10 @@ void writePiece(const Tracee& tracee, const Piece& piece, __u32 id, RecordWriter
   writer->record(CKPT_REC_VMA, id, &vma, sizeof vma);
   if (mapping.ofFile()) writer->record(CKPT_REC_STR, 0, mapping.path.c_str(), mapping.path.size() + 1);
   writer->bytes(piece.pages.data(), piece.pages.size() * 8);
-  writePageContents(tracee, piece.pages, 0, piece.pages.size(), mapping.vmFlags & kVmRead, writer);
+  if (mapping.vdso())  // not read from the task: that would make pages of it resident
+    writer->bytes(capture.vdsoImage.data(), capture.vdsoImage.size());
+  else
+    writePageContents(tracee, piece.pages, 0, piece.pages.size(), mapping.vmFlags & kVmRead, writer);
   writer->countPages(piece.pages.size());
 }
 
@@ -185,7 +188,7 @@ void writeImage1(const Tracee& tracee, const Pagemap& pagemap, const Capture& ca
   writeHead(capture.machine, writer);
   writeTask(capture, id, writer);
   writeMm(capture, pieces.size(), id, writer);
-  for (const Piece& piece : pieces) writePiece(tracee, piece, id, writer);
+  for (const Piece& piece : pieces) writePiece(tracee, capture, piece, id, writer);
   cr_mm_context context = {8, static_cast<__s16>(capture.ldt.size())};
   writer->record(CKPT_REC_MM_CONTEXT, id, &context, sizeof context);
   writer->bytes(capture.ldt.data(), capture.ldt.size() * 8);
