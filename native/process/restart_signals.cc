@@ -37,6 +37,17 @@ int32_t clockOf(int32_t clock, uint32_t oldPid) {
   return pid == static_cast<int32_t>(oldPid) ? static_cast<int32_t>((~0u << 3) | (static_cast<uint32_t>(clock) & 7)) : clock;
 }
 
+bool isPending(const TaskImage& image, int signal) {
+  for (const auto* list : {&image.processSignals, &image.threadSignals}) {
+    for (const SignalInfo& info : *list) {
+      int32_t signo;
+      std::memcpy(&signo, info.data(), sizeof signo);
+      if (signo == signal) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 void RestartState::actions() {
@@ -61,9 +72,16 @@ void RestartState::actions() {
 void RestartState::intervalTimers() {
   const __u64* timers[] = {image_.itimers.real, image_.itimers.virtual_, image_.itimers.prof};
   for (uint64_t which = 0; which < 3; which++) {
-    const __u64* timer = timers[which];
+    __u64 timer[4];
+    std::memcpy(timer, timers[which], sizeof timer);
+    // ITIMER_REAL is wound again when its SIGALRM is taken: between the two it has an interval and no time left.
+    if (which == ITIMER_REAL && timer[2] == 0 && timer[3] == 0 && (timer[0] != 0 || timer[1] != 0)) {
+      const bool waiting = isPending(image_, SIGALRM);
+      timer[2] = waiting ? timer[0] : 0;
+      timer[3] = waiting ? timer[1] : 1;
+    }
     if (timer[0] == 0 && timer[1] == 0 && timer[2] == 0 && timer[3] == 0) continue;
-    if (child_.tracee().call(SYS_setitimer, which, child_.put(timer, 4 * sizeof(__u64)), 0) != 0)
+    if (child_.tracee().call(SYS_setitimer, which, child_.put(timer, sizeof timer), 0) != 0)
       throw ProcessError(kDamaged, "interval timer " + std::to_string(which) + " has values that the kernel refuses");
   }
 }
