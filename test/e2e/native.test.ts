@@ -4,9 +4,9 @@
 // restarted copy and restart that. Each copy checks its own state; the original is the same after the checkpoint as before.
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkpoint, restart } from '../support/native.js';
-import { cleanUp, isAlive } from '../support/processes.js';
-import { programs, Run, type Program } from '../support/programs.js';
+import { checkpoint, restart, startCheckpoint } from '../support/native.js';
+import { cleanUp, isAlive, peek, stateOf } from '../support/processes.js';
+import { programs, Run, v1, type Program } from '../support/programs.js';
 
 let run: Run | undefined;
 
@@ -65,5 +65,29 @@ describe.each(cases)('$name', ({ program, format }) => {
     const last = await restart(third);
     await run.goesOn(last);
     await run.finish(last);
+  });
+});
+
+describe('the decision about a held task', () => {
+  it.each(['--kill', '--stop'])('%s without a commit lets it run on', async (option) => {
+    run = await Run.start(v1);
+    const held = startCheckpoint(run.original.pid, join(run.dir, 'image'), option);
+    await held.status.wait(/"event":\s*"written"/);
+    const rounds = peek(run.original.pid, run.control + 4);
+    expect(stateOf(run.original.pid)).toBe('t');
+    expect(peek(run.original.pid, run.control + 4)).toBe(rounds);
+    held.decide('let go');
+    await held.child.end();
+    await run.goesOnAfterCheckpoint(run.original);
+    await run.finish(run.original);
+  });
+
+  it.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)('%s of ckpt-process lets it run on', async (signal) => {
+    run = await Run.start(v1);
+    const held = startCheckpoint(run.original.pid, join(run.dir, 'image'), '--kill');
+    await held.status.wait(/"event":\s*"written"/);
+    await held.child.kill(signal);
+    await run.goesOnAfterCheckpoint(run.original);
+    await run.finish(run.original);
   });
 });

@@ -3,7 +3,7 @@
 // build/Release/ckpt-process as the tests drive it: a checkpoint into a file, a restart out of one, without store and Node around them.
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { adopt, Lines, start, type Ending, type TestProcess } from './processes.js';
 import type { Copy } from './programs.js';
 
@@ -31,19 +31,33 @@ export interface CheckpointResult {
   readonly stderr: string;
 }
 
-/** Runs `ckpt-process checkpoint` with the image going to a file. */
-export async function checkpoint(pid: number, image: string, ...options: string[]): Promise<CheckpointResult> {
-  if (!existsSync(processProgram)) throw new Error(`${processProgram} is not there: npm run build`);
+/** Starts `ckpt-process checkpoint` with a control pipe: with --kill or --stop it holds the task until decide() has said what becomes of it. */
+export function startCheckpoint(pid: number, image: string, ...options: string[]): HeldCheckpoint {
   const fd = openSync(image, 'w', 0o600);
   try {
-    const args = ['checkpoint', '--pid', String(pid), '--fd', '1', '--status-fd', '3', ...options];
-    const child = start(processProgram, args, { stdio: ['ignore', fd, 'pipe', 'pipe'] });
-    const status = statusOf(child);
-    const ending = await child.end();
-    return { ending, events: events(status), stderr: child.err.text() };
+    const args = ['checkpoint', '--pid', String(pid), '--fd', '1', '--status-fd', '3', '--control-fd', '4', ...options];
+    const child = start(processProgram, args, { stdio: ['ignore', fd, 'pipe', 'pipe', 'pipe'] });
+    const control = child.child.stdio[4] as Writable;
+    control.on('error', () => undefined);
+    return { child, status: statusOf(child), decide: (how) => control.end(how === 'commit' ? 'c' : undefined) };
   } finally {
     closeSync(fd);
   }
+}
+
+export interface HeldCheckpoint {
+  readonly child: TestProcess;
+  readonly status: Lines;
+  decide(how: 'commit' | 'let go'): void;
+}
+
+/** Runs `ckpt-process checkpoint` to its end, with the image going to a file. */
+export async function checkpoint(pid: number, image: string, ...options: string[]): Promise<CheckpointResult> {
+  if (!existsSync(processProgram)) throw new Error(`${processProgram} is not there: npm run build`);
+  const { child, status, decide } = startCheckpoint(pid, image, ...options);
+  decide('commit');
+  const ending = await child.end();
+  return { ending, events: events(status), stderr: child.err.text() };
 }
 
 export interface Restarted extends Copy {

@@ -12,7 +12,7 @@ export type ProcState = Readonly<Record<string, string>>;
 const smapsFields = ['Size', 'Rss', 'Anonymous', 'Swap', 'Locked', 'LazyFree'];
 const statusFields = [
   'Name Umask Tgid Ngid Pid PPid TracerPid Uid Gid FDSize Groups NStgid VmSize VmLck VmPin VmData VmStk VmExe VmLib VmPTE VmSwap',
-  'CoreDumping THP_enabled Threads SigQ SigPnd ShdPnd SigBlk SigIgn SigCgt CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp',
+  'CoreDumping THP_enabled Threads SigPnd ShdPnd SigBlk SigIgn SigCgt CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp',
   'Seccomp_filters',
 ]
   .join(' ')

@@ -14,6 +14,8 @@ import { peek, poke, start, stateOf, until, untilBlockedIn, type StartOptions, t
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const sources = join(root, 'test', 'programs');
 const built = join(root, 'node_modules', '.cache', 'ckpt-test-programs');
+/** Starts a program with no descriptor but the standard three. */
+const alone = join(built, 'alone');
 
 /** A running copy of a program: the original, or one restarted from a checkpoint. */
 export interface Copy {
@@ -163,7 +165,7 @@ export const refusals: readonly (readonly [state: string, names: RegExp])[] = [
   ['child', /child/i],
   ['zombie', /child|zombie/i],
   ['seccomp', /seccomp/i],
-  ['epoll', /epoll/i],
+  ['epoll', /epoll|eventpoll/i],
   ['eventfd', /eventfd/i],
   ['timerfd', /timerfd/i],
   ['signalfd', /signalfd/i],
@@ -209,7 +211,7 @@ export class Run {
   static async start(program: Program, options: StartOptions = {}): Promise<Run> {
     make();
     const run = new Run(program, options);
-    const owner = start(program.command, program.args(run.dir), options);
+    const owner = start(alone, [program.command, ...program.args(run.dir)], options);
     const line = await owner.out.wait(/^(ready|skip)\b/);
     if (line.startsWith('skip')) throw new Error(`${program.name}: ${line}`);
     run.control = parseInt(/control=0x([0-9a-f]+)/.exec(line)?.[1] ?? '0', 16);
@@ -222,7 +224,7 @@ export class Run {
   static async startWithOutputIn(program: Program, fd: number, path: string): Promise<Run> {
     make();
     const run = new Run(program, { stdio: ['ignore', fd, 'pipe'] });
-    const owner = start(program.command, program.args(run.dir), run.options);
+    const owner = start(alone, [program.command, ...program.args(run.dir)], run.options);
     await until(`ready in ${path}`, () => /control=0x[0-9a-f]+ pid=\d+\n/.test(readFileSync(path, 'utf8')));
     run.control = parseInt(/control=0x([0-9a-f]+)/.exec(readFileSync(path, 'utf8'))?.[1] ?? '0', 16);
     run.original = { pid: owner.pid, owner };

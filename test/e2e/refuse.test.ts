@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// States that cannot be carried yet: refused by name with exit code 5 before anything changed, in the task or in the store.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { TestStore } from '../support/cli.js';
+import { checkpoint, startCheckpoint } from '../support/native.js';
+import { cleanUp } from '../support/processes.js';
+import { refusals, refused, Run, v1 } from '../support/programs.js';
+
+let run: Run | undefined;
+let store: TestStore | undefined;
+
+afterEach(async () => {
+  await cleanUp();
+  run?.remove();
+  store?.remove();
+  run = store = undefined;
+});
+
+describe.each(refusals.map(([state, names]) => ({ state, names })))('$state', ({ state, names }) => {
+  it('is refused by ckpt-process, by name, and the task is untouched', async () => {
+    run = await Run.start(refused(state));
+    const { pid } = run.original;
+    const image = join(run.dir, 'image');
+    const result = await run.untouchedBy(() => checkpoint(pid, image));
+    expect(result.ending).toEqual({ code: 5, signal: null });
+    const errors = result.events.filter((event) => event.event === 'error');
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatchObject({ exit: 5 });
+    expect(errors[0]?.['text']).toMatch(names);
+    expect(readFileSync(image)).toHaveLength(0);
+    await run.finish(run.original);
+  });
+
+  it('is refused by ckpt save with exit code 5, in one line, and nothing is stored', async () => {
+    run = await Run.start(refused(state));
+    store = new TestStore();
+    const save = await store.run('save', String(run.original.pid), '--kill');
+    expect(save).toMatchObject({ code: 5, stdout: '' });
+    const [first, ...hints] = save.stderr.trimEnd().split('\n');
+    expect(first).toMatch(names);
+    expect(hints.length).toBeLessThanOrEqual(1);
+    await store.expectWhole([]);
+    await run.finish(run.original);
+  });
+});
+
+describe('a task that another tracer holds', () => {
+  it('is refused by name, and the one who holds it keeps it', async () => {
+    run = await Run.start(v1);
+    const { pid } = run.original;
+    const holder = startCheckpoint(pid, '/dev/null', '--kill');
+    await holder.status.wait(/"event":\s*"written"/);
+    const result = await checkpoint(pid, join(run.dir, 'image'));
+    expect(result.ending.code).toBe(5);
+    expect(result.events.find((event) => event.event === 'error')?.['text']).toMatch(/trac|debug/i);
+    holder.decide('let go');
+    await holder.child.end();
+    await run.finish(run.original);
+  });
+});
