@@ -17,7 +17,9 @@ try {
   // In: any descriptor will do, a pipe as well. Each image is yielded when it is durable.
   const input = openSync(image, 'r');
   for await (const stored of ckpt.ingest(input, { name: 'example' })) {
-    console.log(`${stored.id}: ${stored.pages} pages, ${stored.newPages} of them new, ${stored.storedBytes} bytes stored`);
+    console.log(
+      `${stored.id}: ${stored.pages} pages, ${stored.newPages} of them new, ${stored.storedBytes} bytes stored`,
+    );
   }
   closeSync(input);
 
