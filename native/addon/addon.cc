@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The addon's exports: Codec of src/codec/native.ts.
+#include <fcntl.h>
+#include <napi.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "addon/convert.h"
+#include "addon/index_object.h"
+#include "addon/reader_object.h"
+#include "addon/writer_object.h"
+#include "codec/error.h"
+#include "codec/pages_event.h"
+
+namespace ckpt {
+
+namespace {
+
+struct Classes {
+  Napi::FunctionReference index;
+  Napi::FunctionReference reader;
+  Napi::FunctionReference writer;
+};
+
+// Makes what threw a CodecError throw its Error.
+template <Napi::Value (*call)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return call(info);
+  } catch (const CodecError&) {
+    throw Napi::Error(info.Env(), errorOf(info.Env(), std::current_exception()));
+  }
+}
+
+Napi::Value openIndex(const Napi::CallbackInfo& info) {
+  return info.Env().GetInstanceData<Classes>()->index.New({info[0]});
+}
+
+Napi::Value openReader(const Napi::CallbackInfo& info) {
+  return info.Env().GetInstanceData<Classes>()->reader.New({info[0]});
+}
+
+Napi::Value openWriter(const Napi::CallbackInfo& info) {
+  return info.Env().GetInstanceData<Classes>()->writer.New({info[0]});
+}
+
+Napi::Value makePipe(const Napi::CallbackInfo& info) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) throw ioError("pipe", errno);
+  (void)fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes);
+  Napi::Object object = Napi::Object::New(info.Env());
+  object.Set("readFd", ends[0]);
+  object.Set("writeFd", ends[1]);
+  return object;
+}
+
+Napi::Value verifyPack(const Napi::CallbackInfo& info) {
+  const std::string path = stringOf(info[0], "path");
+  const std::string id = stringOf(info[1], "id");
+  const Salt salt = bytesOf<32>(info[2], "salt");
+  return promiseOf<PackReport>(
+      info.Env(), [path, id, salt] { return PackFile::verify(path, id, salt); },
+      [](Napi::Env env, PackReport& report) -> Napi::Value { return reportOf(env, report); });
+}
+
+// The id of a pack by its file's name, for errors.
+std::string idOfPath(const std::string& path) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  return name.substr(0, name.find('.'));
+}
+
+Napi::Value packHeader(const Napi::CallbackInfo& info) {
+  const std::string path = stringOf(info[0], "path");
+  return promiseOf<PackReport>(
+      info.Env(), [path] { return PackFile(path, idOfPath(path)).report(); },
+      [](Napi::Env env, PackReport& report) -> Napi::Value { return reportOf(env, report); });
+}
+
+Napi::Value packDirectory(const Napi::CallbackInfo& info) {
+  const std::string path = stringOf(info[0], "path");
+  return promiseOf<Bytes>(
+      info.Env(), [path] { return PackFile(path, idOfPath(path)).directory(); },
+      [](Napi::Env env, Bytes& directory) { return bufferOf(env, std::move(directory)); });
+}
+
+Napi::Value pagesInfo(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto value = anyBufferOf(info[0], "value");
+  const PagesEvent event(value.Data(), value.Length());
+  constexpr size_t bitmapBytes = CKPT_PACK_PAGES_MAX / 8;
+  Bytes slots(event.header().packs * bitmapBytes);
+  for (const PageRun& run : event.runs()) {
+    if (run.zero) continue;
+    uint8_t* const bitmap = slots.data() + run.pack * bitmapBytes;
+    for (uint32_t slot = run.slot; slot < run.slot + run.count; slot++) bitmap[slot >> 3] |= 1 << (slot & 7);
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("pages", event.header().pages);
+  object.Set("first", event.header().first);
+  object.Set("total", event.header().total);
+  object.Set("zeroPages", event.header().zero_pages);
+  object.Set("newPages", event.header().new_pages);
+  Napi::Array packs = Napi::Array::New(env, event.header().packs);
+  for (uint32_t i = 0; i < event.header().packs; i++) {
+    Napi::Object pack = Napi::Object::New(env);
+    pack.Set("id", hexOf(event.packId(i)));
+    pack.Set("slots", Napi::Buffer<uint8_t>::Copy(env, slots.data() + i * bitmapBytes, bitmapBytes));
+    packs.Set(i, pack);
+  }
+  object.Set("packs", packs);
+  return object;
+}
+
+Napi::Value pageHash(const Napi::CallbackInfo& info) {
+  const auto page = anyBufferOf(info[0], "page");
+  if (page.Length() != kPageBytes) throw Napi::TypeError::New(info.Env(), "page: 4096 bytes expected");
+  const Hash hash = PageHasher(bytesOf<32>(info[1], "salt")).hash(page.Data());
+  return Napi::Buffer<uint8_t>::Copy(info.Env(), hash.data(), hash.size());
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* classes = new Classes;
+  classes->index = Napi::Persistent(IndexObject::define(env));
+  classes->reader = Napi::Persistent(ReaderObject::define(env));
+  classes->writer = Napi::Persistent(WriterObject::define(env));
+  env.SetInstanceData(classes);
+  exports.Set("openIndex", Napi::Function::New<guarded<openIndex>>(env));
+  exports.Set("openReader", Napi::Function::New<guarded<openReader>>(env));
+  exports.Set("openWriter", Napi::Function::New<guarded<openWriter>>(env));
+  exports.Set("pipe", Napi::Function::New<guarded<makePipe>>(env));
+  exports.Set("verifyPack", Napi::Function::New<guarded<verifyPack>>(env));
+  exports.Set("packHeader", Napi::Function::New<guarded<packHeader>>(env));
+  exports.Set("packDirectory", Napi::Function::New<guarded<packDirectory>>(env));
+  exports.Set("pagesInfo", Napi::Function::New<guarded<pagesInfo>>(env));
+  exports.Set("pageHash", Napi::Function::New<guarded<pageHash>>(env));
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace ckpt
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) { return ckpt::init(env, exports); }
+
+NODE_API_MODULE(ckpt_codec, Init)

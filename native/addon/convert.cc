@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "addon/convert.h"
+
+#include "codec/error.h"
+
+namespace ckpt {
+
+namespace {
+
+// Below this a copy is cheaper than a Buffer with a finalizer of its own.
+constexpr size_t kCopyBytesMax = 4096;
+
+const char* nameOf(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kImage:
+      return "image";
+    case ErrorKind::kPack:
+      return "pack";
+    case ErrorKind::kEvent:
+      return "event";
+    case ErrorKind::kIo:
+      return "io";
+    case ErrorKind::kCancelled:
+      return "cancelled";
+  }
+  return "io";
+}
+
+}  // namespace
+
+Napi::Value errorOf(Napi::Env env, const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const CodecError& codec) {
+    Napi::Object object = Napi::Error::New(env, codec.message).Value();
+    object.Set("code", "CKPT_CODEC");
+    object.Set("kind", nameOf(codec.kind));
+    if (codec.offset) object.Set("offset", Napi::Number::New(env, static_cast<double>(*codec.offset)));
+    if (!codec.record.empty()) object.Set("record", codec.record);
+    if (!codec.pack.empty()) object.Set("pack", codec.pack);
+    if (!codec.errnoName.empty()) object.Set("errno", codec.errnoName);
+    return object;
+  } catch (const std::exception& other) {
+    Napi::Object object = Napi::Error::New(env, std::string("native codec: ") + other.what()).Value();
+    object.Set("code", "CKPT_CODEC");
+    object.Set("kind", "io");
+    return object;
+  }
+}
+
+Napi::Value bufferOf(Napi::Env env, Bytes bytes) {
+  if (bytes.size() <= kCopyBytesMax) return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size());
+  auto* owned = new Bytes(std::move(bytes));
+  return Napi::Buffer<uint8_t>::New(env, owned->data(), owned->size(),
+                                    [](Napi::Env, uint8_t*, Bytes* hint) { delete hint; }, owned);
+}
+
+Napi::Object reportOf(Napi::Env env, const PackReport& report) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("pages", Napi::Number::New(env, report.pages));
+  object.Set("rawBytes", Napi::Number::New(env, static_cast<double>(report.rawBytes)));
+  object.Set("storedBytes", Napi::Number::New(env, static_cast<double>(report.storedBytes)));
+  object.Set("stream", report.stream);
+  return object;
+}
+
+std::string stringOf(const Napi::Value& value, const char* name) {
+  if (!value.IsString()) throw Napi::TypeError::New(value.Env(), std::string(name) + ": a string expected");
+  return value.As<Napi::String>();
+}
+
+int intOf(const Napi::Value& value, const char* name) {
+  if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), std::string(name) + ": a number expected");
+  return value.As<Napi::Number>().Int32Value();
+}
+
+Napi::Buffer<uint8_t> anyBufferOf(const Napi::Value& value, const char* name) {
+  if (!value.IsBuffer()) throw Napi::TypeError::New(value.Env(), std::string(name) + ": a Buffer expected");
+  return value.As<Napi::Buffer<uint8_t>>();
+}
+
+Hash packIdOf(const Napi::Value& value) {
+  const auto id = hashOfHex(stringOf(value, "pack id"));
+  if (!id) throw Napi::TypeError::New(value.Env(), "pack id: 64 lower-case hex digits expected");
+  return *id;
+}
+
+}  // namespace ckpt

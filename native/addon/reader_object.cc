@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "addon/reader_object.h"
+
+#include "addon/convert.h"
+#include "addon/index_object.h"
+
+namespace ckpt {
+
+Napi::Function ReaderObject::define(Napi::Env env) {
+  return DefineClass(env, "ImageReader",
+                     {InstanceMethod<&ReaderObject::begin>("begin"), InstanceMethod<&ReaderObject::next>("next"),
+                      InstanceMethod<&ReaderObject::close>("close"),
+                      InstanceAccessor<&ReaderObject::bytesRead>("bytesRead")});
+}
+
+ReaderObject::ReaderObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ReaderObject>(info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) throw Napi::TypeError::New(env, "options expected");
+  const auto from = info[0].As<Napi::Object>();
+  ReaderOptions options;
+  options.fd = intOf(from.Get("fd"), "fd");
+  options.salt = bytesOf<32>(from.Get("salt"), "salt");
+  options.logId = bytesOf<16>(from.Get("logId"), "logId");
+  options.stream = from.Get("stream").ToBoolean();
+  if (!from.Get("level").IsUndefined()) options.level = intOf(from.Get("level"), "level");
+  if (!from.Get("threads").IsUndefined()) {
+    const int threads = intOf(from.Get("threads"), "threads");
+    if (threads < 1 || threads > 64) throw Napi::RangeError::New(env, "threads: 1 to 64 expected");
+    options.threads = static_cast<unsigned>(threads);
+  }
+  const Napi::Value index = from.Get("index");
+  if (index.IsObject()) options.index = IndexObject::Unwrap(index.As<Napi::Object>())->index();
+  wakeup_ = std::make_unique<Wakeup>(
+      env, [this] { settle(); },
+      [this] {
+        if (reader_) reader_->close();
+      });
+  try {
+    reader_ = std::make_unique<ImageReader>(options, [wakeup = wakeup_.get()] { wakeup->signal(); });
+  } catch (const std::exception&) {
+    throw Napi::Error(env, errorOf(env, std::current_exception()));
+  }
+}
+
+ReaderObject::~ReaderObject() { reader_ = nullptr; }
+
+Napi::Value ReaderObject::begin(const Napi::CallbackInfo& info) {
+  const std::string checkpoint = stringOf(info[0], "checkpoint");
+  if (checkpoint.size() > sizeof(pack_header::stream)) {
+    throw Napi::RangeError::New(info.Env(), "checkpoint: at most 32 bytes");
+  }
+  if (beginning_ || waiting_) throw Napi::Error::New(info.Env(), "a begin() or next() is pending");
+  reader_->begin(checkpoint);
+  return await(info.Env(), beginning_);
+}
+
+Napi::Value ReaderObject::next(const Napi::CallbackInfo& info) {
+  if (beginning_ || waiting_) throw Napi::Error::New(info.Env(), "a begin() or next() is pending");
+  return await(info.Env(), waiting_);
+}
+
+Napi::Value ReaderObject::await(Napi::Env env, std::optional<Napi::Promise::Deferred>& deferred) {
+  deferred.emplace(env);
+  const Napi::Promise promise = deferred->Promise();
+  settle();
+  return promise;
+}
+
+// Settles what can be settled; keeps the object and the process while something cannot.
+void ReaderObject::settle() {
+  const Napi::Env env = Env();
+  const Napi::HandleScope scope(env);
+  if (beginning_) {
+    try {
+      if (const auto begun = reader_->takeBegun()) {
+        auto deferred = *beginning_;
+        beginning_.reset();
+        deferred.Resolve(Napi::Boolean::New(env, *begun));
+      }
+    } catch (const std::exception&) {
+      auto deferred = *beginning_;
+      beginning_.reset();
+      deferred.Reject(errorOf(env, std::current_exception()));
+    }
+  }
+  if (waiting_) {
+    try {
+      if (auto batch = reader_->takeBatch()) {
+        auto deferred = *waiting_;
+        waiting_.reset();
+        deferred.Resolve(batchOf(env, std::move(*batch)));
+      }
+    } catch (const std::exception&) {
+      auto deferred = *waiting_;
+      waiting_.reset();
+      deferred.Reject(errorOf(env, std::current_exception()));
+    }
+  }
+  const bool keep = beginning_ || waiting_;
+  if (keep == kept_) return;
+  kept_ = keep;
+  wakeup_->hold(keep);
+  if (keep) {
+    Ref();
+  } else {
+    Unref();
+  }
+}
+
+Napi::Object ReaderObject::batchOf(Napi::Env env, ReaderBatch batch) {
+  Napi::Object object = Napi::Object::New(env);
+  Napi::Array packs = Napi::Array::New(env, batch.packs.size());
+  for (uint32_t i = 0; i < batch.packs.size(); i++) {
+    Pack& pack = batch.packs[i];
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("id", hexOf(pack.id));
+    entry.Set("pages", Napi::Number::New(env, pack.pages));
+    entry.Set("rawBytes", Napi::Number::New(env, static_cast<double>(pack.pages) * kPageBytes));
+    entry.Set("bytes", bufferOf(env, std::move(pack.bytes)));
+    packs.Set(i, entry);
+  }
+  object.Set("packs", packs);
+  Napi::Array events = Napi::Array::New(env, batch.events.size());
+  const Napi::String record = Napi::String::New(env, "record");
+  const Napi::String pages = Napi::String::New(env, "pages");
+  for (uint32_t i = 0; i < batch.events.size(); i++) {
+    const Napi::HandleScope scope(env);
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("type", batch.events[i].pages ? pages : record);
+    entry.Set("value", bufferOf(env, std::move(batch.events[i].value)));
+    events.Set(i, entry);
+  }
+  object.Set("events", events);
+  if (batch.image) {
+    const ImageSummary& summary = *batch.image;
+    Napi::Object image = Napi::Object::New(env);
+    const auto set = [&](const char* name, uint64_t value) {
+      image.Set(name, Napi::Number::New(env, static_cast<double>(value)));
+    };
+    set("formatVersion", static_cast<uint64_t>(summary.totals.formatVersion));
+    set("bytes", summary.totals.bytes);
+    set("records", summary.totals.records);
+    set("pages", summary.totals.pages);
+    set("zeroPages", summary.zeroPages);
+    set("newPages", summary.newPages);
+    set("newPacks", summary.newPacks);
+    set("storedBytes", summary.storedBytes);
+    image.Set("digest", hexOf(summary.digest));
+    object.Set("image", image);
+  }
+  return object;
+}
+
+void ReaderObject::close(const Napi::CallbackInfo&) {
+  reader_->close();
+  settle();
+}
+
+Napi::Value ReaderObject::bytesRead(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(reader_->bytesRead()));
+}
+
+}  // namespace ckpt

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "addon/writer_object.h"
+
+#include "addon/convert.h"
+
+namespace ckpt {
+
+Napi::Function WriterObject::define(Napi::Env env) {
+  return DefineClass(env, "ImageWriter",
+                     {InstanceMethod<&WriterObject::push>("push"), InstanceMethod<&WriterObject::finish>("finish"),
+                      InstanceMethod<&WriterObject::close>("close"),
+                      InstanceAccessor<&WriterObject::bytesWritten>("bytesWritten")});
+}
+
+WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WriterObject>(info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) throw Napi::TypeError::New(env, "options expected");
+  const auto from = info[0].As<Napi::Object>();
+  WriterOptions options;
+  options.fd = intOf(from.Get("fd"), "fd");
+  options.salt = bytesOf<32>(from.Get("salt"), "salt");
+  options.packsDir = stringOf(from.Get("packsDir"), "packsDir");
+  if (!from.Get("threads").IsUndefined()) {
+    const int threads = intOf(from.Get("threads"), "threads");
+    if (threads < 1 || threads > 64) throw Napi::RangeError::New(env, "threads: 1 to 64 expected");
+    options.threads = static_cast<unsigned>(threads);
+  }
+  wakeup_ = std::make_unique<Wakeup>(
+      env, [this] { settle(); },
+      [this] {
+        if (writer_) writer_->close();
+      });
+  try {
+    writer_ = std::make_unique<ImageWriter>(options, [wakeup = wakeup_.get()] { wakeup->signal(); });
+  } catch (const std::exception&) {
+    throw Napi::Error(env, errorOf(env, std::current_exception()));
+  }
+}
+
+WriterObject::~WriterObject() { writer_ = nullptr; }
+
+Napi::Value WriterObject::push(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsArray()) throw Napi::TypeError::New(env, "events: an array expected");
+  if (finishAsked_) throw Napi::Error::New(env, "finish() was called");
+  const auto array = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::HandleScope scope(env);
+    const Napi::Value element = array.Get(i);
+    if (!element.IsObject()) throw Napi::TypeError::New(env, "events: objects expected");
+    const auto object = element.As<Napi::Object>();
+    const std::string type = stringOf(object.Get("type"), "type");
+    if (type != "record" && type != "pages") throw Napi::TypeError::New(env, "type: record or pages expected");
+    const auto value = anyBufferOf(object.Get("value"), "value");
+    writer_->push(StreamEvent{type == "pages", Bytes(value.Data(), value.Data() + value.Length())});
+  }
+  pushing_.emplace_back(env);
+  const Napi::Promise promise = pushing_.back().Promise();
+  settle();
+  return promise;
+}
+
+Napi::Value WriterObject::finish(const Napi::CallbackInfo& info) {
+  if (finishAsked_) throw Napi::Error::New(info.Env(), "finish() was called");
+  finishAsked_ = true;
+  finishing_.emplace(info.Env());
+  const Napi::Promise promise = finishing_->Promise();
+  writer_->finish();
+  settle();
+  return promise;
+}
+
+// Settles what can be settled; keeps the object and the process while something cannot.
+void WriterObject::settle() {
+  const Napi::Env env = Env();
+  const Napi::HandleScope scope(env);
+  if (!pushing_.empty()) {
+    try {
+      if (writer_->hasRoom()) {
+        auto pushed = std::move(pushing_);
+        pushing_.clear();
+        for (auto& deferred : pushed) deferred.Resolve(env.Undefined());
+      }
+    } catch (const std::exception&) {
+      const Napi::Value error = errorOf(env, std::current_exception());
+      auto pushed = std::move(pushing_);
+      pushing_.clear();
+      for (auto& deferred : pushed) deferred.Reject(error);
+    }
+  }
+  if (finishing_) {
+    try {
+      if (const auto summary = writer_->takeFinished()) {
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("bytes", Napi::Number::New(env, static_cast<double>(summary->bytes)));
+        result.Set("pages", Napi::Number::New(env, static_cast<double>(summary->pages)));
+        result.Set("digest", hexOf(summary->digest));
+        auto deferred = *finishing_;
+        finishing_.reset();
+        deferred.Resolve(result);
+      }
+    } catch (const std::exception&) {
+      auto deferred = *finishing_;
+      finishing_.reset();
+      deferred.Reject(errorOf(env, std::current_exception()));
+    }
+  }
+  const bool keep = !pushing_.empty() || finishing_;
+  if (keep == kept_) return;
+  kept_ = keep;
+  wakeup_->hold(keep);
+  if (keep) {
+    Ref();
+  } else {
+    Unref();
+  }
+}
+
+void WriterObject::close(const Napi::CallbackInfo&) {
+  writer_->close();
+  settle();
+}
+
+Napi::Value WriterObject::bytesWritten(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(writer_->bytesWritten()));
+}
+
+}  // namespace ckpt

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A stretch of the image to be written, at most some hundred KiB over a MiB: bytes that are known, and pages that a worker
+// puts in from their packs, each verified against the hash in its pack's directory.
+#ifndef CKPT_CODEC_OUTPUT_CHUNK_H
+#define CKPT_CODEC_OUTPUT_CHUNK_H
+
+#include "codec/pack_cache.h"
+#include "codec/worker_pool.h"
+
+namespace ckpt {
+
+class OutputChunk {
+ public:
+  static constexpr size_t kPagesMax = 256;
+  static constexpr size_t kLiteralBytesMax = 512 << 10;
+
+  /** Appends bytes that are there already: records, addresses. */
+  void addLiteral(const uint8_t* bytes, size_t count);
+  /** Appends pages of a pack, consecutive slots. */
+  void addPages(const Hash& pack, uint32_t slot, uint32_t count);
+  void addZeroPages(uint32_t count);
+  bool full() const { return pages_.size() + zeroPages_ >= kPagesMax || literalBytes_ >= kLiteralBytesMax; }
+  uint32_t pageRoom() const { return static_cast<uint32_t>(kPagesMax - std::min(kPagesMax, pages_.size() + zeroPages_)); }
+  bool empty() const { return pieces_.empty(); }
+
+  /** Puts the pages in. On a worker's thread. CodecError of kind pack or io. */
+  void fill(PackCache& packs, Worker& worker);
+  /** After fill(): the image's bytes. */
+  const Bytes& bytes() const { return bytes_; }
+  /** After fill(): goes on with the image's digest. */
+  void digest(Sha256& sha, const Hash& zeroHash) const;
+  size_t pageCount() const { return pages_.size() + zeroPages_; }
+
+ private:
+  struct Page {
+    Hash pack;
+    uint32_t slot;
+    size_t at;  // in bytes_
+    Hash hash;  // after fill()
+  };
+  struct Piece {
+    enum class Kind { kLiteral, kPages, kZero } kind;
+    size_t at;     // kLiteral: in bytes_; kPages: in pages_
+    size_t count;  // bytes or pages
+  };
+
+  void fillFromPack(const PackFile& pack, Page** first, Page** last, Worker& worker);
+
+  Bytes bytes_;
+  std::vector<Piece> pieces_;
+  std::vector<Page> pages_;
+  size_t zeroPages_ = 0;
+  size_t literalBytes_ = 0;
+};
+
+}  // namespace ckpt
+
+#endif  // CKPT_CODEC_OUTPUT_CHUNK_H

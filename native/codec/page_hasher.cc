@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codec/page_hasher.h"
+
+namespace ckpt {
+
+bool isZeroPage(const uint8_t* page) {
+  // Most pages that are not zero show it in their first words; the rest is one pass of wide ORs.
+  if (load<uint64_t>(page) | load<uint64_t>(page + 8)) return false;
+  for (size_t at = 0; at < kPageBytes; at += 256) {
+    uint64_t any = 0;
+    for (size_t i = 0; i < 256; i += 8) any |= load<uint64_t>(page + at + i);
+    if (any) return false;
+  }
+  return true;
+}
+
+Hash PageHasher::hash(const uint8_t* page) {
+  sha_.update(salt_.data(), salt_.size());
+  sha_.update(page, kPageBytes);
+  return sha_.finish();
+}
+
+void PageHasher::hashMany(const uint8_t* const* pages, size_t count, Hash* out) {
+  for (size_t i = 0; i < count; i++) out[i] = hash(pages[i]);
+}
+
+}  // namespace ckpt

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codec/page_index.h"
+
+#include <unistd.h>
+
+#include <thread>
+
+#include "codec/error.h"
+#include "codec/pack_file.h"
+#include "codec/worker_pool.h"
+
+namespace ckpt {
+
+namespace {
+
+constexpr size_t kCacheBytesMax = 16 << 20;
+// A pack that is asked for this often without being cached is read in order, most likely: its whole directory is read.
+constexpr uint8_t kMissesBeforeRead = 2;
+
+}  // namespace
+
+std::string PageIndex::pathOf(const Hash& id) const { return packPathOf(packsDir_, hexOf(id)); }
+
+void PageIndex::load(const std::vector<Hash>& ids) {
+  std::atomic<size_t> next{0};
+  std::mutex errorMutex;
+  std::exception_ptr error;
+  const auto loadSome = [&] {
+    for (size_t i; (i = next++) < ids.size();) {
+      try {
+        {
+          std::lock_guard<std::mutex> lock(mutex_);
+          const auto known = numbers_.find(ids[i]);
+          if (known != numbers_.end() && !entries_[known->second].dead) {
+            entries_[known->second].owner = 0;
+            continue;
+          }
+        }
+        const PackFile pack(pathOf(ids[i]), hexOf(ids[i]));
+        std::lock_guard<std::mutex> lock(mutex_);
+        takeUp(ids[i], pack.directory(), 0);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(errorMutex);
+        if (!error) error = std::current_exception();
+      }
+    }
+  };
+  std::vector<std::thread> helpers;
+  const size_t wanted = std::min<size_t>(defaultThreads(), ids.size() / 8);
+  for (size_t i = 1; i < wanted; i++) helpers.emplace_back(loadSome);
+  loadSome();
+  for (auto& helper : helpers) helper.join();
+  if (error) std::rethrow_exception(error);
+}
+
+uint32_t PageIndex::add(const Hash& id, Bytes directory, Owner owner) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const uint32_t pack = takeUp(id, directory, owner);
+  cache(pack, std::move(directory));
+  return pack;
+}
+
+// Holds the lock.
+uint32_t PageIndex::takeUp(const Hash& id, const Bytes& directory, Owner owner) {
+  const auto [at, isNew] = numbers_.try_emplace(id, static_cast<uint32_t>(entries_.size()));
+  const uint32_t pack = at->second;
+  if (isNew) {
+    entries_.push_back(Entry{id, owner, false, 0});
+  } else {
+    Entry& entry = entries_[pack];
+    const bool wasDead = entry.dead;
+    entry.owner = owner;
+    entry.dead = false;
+    if (!wasDead) return pack;
+    deadPacks_--;
+  }
+  for (size_t slot = 0; slot * kHashBytes < directory.size(); slot++) {
+    const uint64_t tag = ckpt::load<uint64_t>(directory.data() + slot * kHashBytes);
+    const PagePlace place{pack, static_cast<uint16_t>(slot)};
+    const auto visible = [&](PagePlace p) {
+      const Entry& entry = entries_[p.pack];
+      return !entry.dead && (entry.owner == 0 || entry.owner == owner);
+    };
+    // Two pages of one tag: the second is not found again, and stored once more. At 64 bits that is rarer than a broken disk.
+    if (table_.find(tag, visible)) continue;
+    if (table_.replace(tag, place, [&](PagePlace p) { return entries_[p.pack].dead; })) continue;
+    table_.insert(tag, place);
+  }
+  count();
+  return pack;
+}
+
+void PageIndex::count() {
+  pages_ = table_.entries();
+  packCount_ = entries_.size() - deadPacks_;
+  memoryBytes_ = table_.memoryBytes();
+}
+
+void PageIndex::release(Owner owner, bool complete) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  // The owner's packs are among the last ones.
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if (entry->owner != owner || entry->dead) continue;
+    if (complete && access(pathOf(entry->id).c_str(), F_OK) == 0) {
+      entry->owner = 0;
+    } else {
+      entry->dead = true;
+      deadPacks_++;
+    }
+  }
+  count();
+}
+
+void PageIndex::find(const Hash* hashes, const uint8_t* wanted, size_t count, Owner owner, PagePlace* out,
+                     uint8_t* found) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (size_t i = 0; i < count; i++) {
+    found[i] = 0;
+    if (!wanted[i]) continue;
+    found[i] = table_.find(ckpt::load<uint64_t>(hashes[i].data()), [&](PagePlace place) {
+      out[i] = place;
+      return confirm(hashes[i], place, owner);
+    });
+  }
+}
+
+// Holds the lock. A pack that cannot be read is as good as none: the page is stored again, and verifying will tell.
+bool PageIndex::confirm(const Hash& hash, PagePlace place, Owner owner) {
+  Entry& entry = entries_[place.pack];
+  if (entry.dead || (entry.owner != 0 && entry.owner != owner)) return false;
+  auto at = cached_.find(place.pack);
+  if (at == cached_.end()) {
+    if (entry.misses < kMissesBeforeRead) {
+      entry.misses++;
+      const auto full = readDirectoryEntry(pathOf(entry.id), place.slot);
+      return full && *full == hash;
+    }
+    try {
+      const PackFile pack(pathOf(entry.id), hexOf(entry.id));
+      cache(place.pack, pack.directory());
+    } catch (const CodecError&) {
+      return false;
+    }
+    at = cached_.find(place.pack);
+  } else {
+    cache_.splice(cache_.begin(), cache_, at->second);
+  }
+  const Bytes& directory = at->second->directory;
+  const size_t offset = place.slot * kHashBytes;
+  return offset + kHashBytes <= directory.size() && memcmp(directory.data() + offset, hash.data(), kHashBytes) == 0;
+}
+
+void PageIndex::cache(uint32_t pack, Bytes directory) {
+  if (cached_.count(pack)) return;
+  cachedBytes_ += directory.size();
+  cache_.push_front(Cached{pack, std::move(directory)});
+  cached_[pack] = cache_.begin();
+  entries_[pack].misses = 0;
+  evict();
+}
+
+// The directory of a pack whose file is not there yet is the only one there is: it stays.
+void PageIndex::evict() {
+  auto at = cache_.end();
+  while (cachedBytes_ > kCacheBytesMax && at != cache_.begin()) {
+    --at;
+    if (at == cache_.begin()) break;
+    const Entry& entry = entries_[at->pack];
+    if (!entry.dead && entry.owner != 0 && access(pathOf(entry.id).c_str(), F_OK) != 0) continue;
+    cachedBytes_ -= at->directory.size();
+    cached_.erase(at->pack);
+    at = cache_.erase(at);
+  }
+}
+
+Hash PageIndex::idOf(uint32_t pack) const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return entries_[pack].id;
+}
+
+}  // namespace ckpt

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "codec/tag_table.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ckpt {
+
+void TagTable::Shard::put(uint64_t tag, PagePlace place) {
+  size_t at = home(tag);
+  while (tags[at]) at = next(at);
+  tags[at] = tag;
+  packs[at] = place.pack;
+  slots[at] = place.slot;
+  used++;
+}
+
+void TagTable::insert(uint64_t tag, PagePlace place) {
+  tag = nonZero(tag);
+  Shard& shard = shards_[tag >> 56];
+  if ((shard.used + 1) * 100 > shard.tags.size() * 85) grow(shard);
+  shard.put(tag, place);
+  entries_++;
+}
+
+void TagTable::grow(Shard& shard) {
+  const size_t capacity = std::max<size_t>(32, shard.tags.size() + shard.tags.size() / 4);
+  Shard bigger;
+  bigger.tags.assign(capacity, 0);
+  bigger.packs.resize(capacity);
+  bigger.slots.resize(capacity);
+  for (size_t at = 0; at < shard.tags.size(); at++) {
+    if (shard.tags[at]) bigger.put(shard.tags[at], PagePlace{shard.packs[at], shard.slots[at]});
+  }
+  capacity_ += capacity - shard.tags.size();
+  shard = std::move(bigger);
+}
+
+}  // namespace ckpt

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The dedup index's memory: an open-addressing table of 8-byte tags, in shards that grow one at a time, so that growing never
+// needs twice the memory. 14 bytes an entry, at most 85 % full, growing by a quarter: some 18 bytes a page. A tag is the
+// first 8 bytes of a page's hash; whoever finds one confirms it against the full hash.
+#ifndef CKPT_CODEC_TAG_TABLE_H
+#define CKPT_CODEC_TAG_TABLE_H
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace ckpt {
+
+/** Where a page is: the pack's number within the index, and the slot. */
+struct PagePlace {
+  uint32_t pack;
+  uint16_t slot;
+};
+
+/** Not thread-safe. */
+class TagTable {
+ public:
+  /** Calls `visit(place)` for each entry of the tag until it returns true; returns whether one did. */
+  template <typename Visit>
+  bool find(uint64_t tag, Visit visit) const {
+    tag = nonZero(tag);
+    const Shard& shard = shards_[tag >> 56];
+    if (shard.tags.empty()) return false;
+    for (size_t at = shard.home(tag); shard.tags[at]; at = shard.next(at)) {
+      if (shard.tags[at] == tag && visit(PagePlace{shard.packs[at], shard.slots[at]})) return true;
+    }
+    return false;
+  }
+
+  /** Adds an entry, even where the tag has one. */
+  void insert(uint64_t tag, PagePlace place);
+  /** Points the first entry of the tag for which `match(place)` holds to another place; false when there is none. */
+  template <typename Match>
+  bool replace(uint64_t tag, PagePlace place, Match match) {
+    tag = nonZero(tag);
+    Shard& shard = shards_[tag >> 56];
+    if (shard.tags.empty()) return false;
+    for (size_t at = shard.home(tag); shard.tags[at]; at = shard.next(at)) {
+      if (shard.tags[at] != tag || !match(PagePlace{shard.packs[at], shard.slots[at]})) continue;
+      shard.packs[at] = place.pack;
+      shard.slots[at] = place.slot;
+      return true;
+    }
+    return false;
+  }
+
+  uint64_t entries() const { return entries_; }
+  uint64_t memoryBytes() const { return capacity_ * kEntryBytes; }
+
+ private:
+  static constexpr size_t kEntryBytes = 14;
+
+  struct Shard {
+    std::vector<uint64_t> tags;  // 0: empty
+    std::vector<uint32_t> packs;
+    std::vector<uint16_t> slots;
+    size_t used = 0;
+
+    // The tag's low 56 bits, scaled to the capacity: entries stand in the order of their tags, but for collisions.
+    size_t home(uint64_t tag) const {
+      return static_cast<size_t>((static_cast<unsigned __int128>(tag << 8) * tags.size()) >> 64);
+    }
+    size_t next(size_t at) const { return at + 1 == tags.size() ? 0 : at + 1; }
+    void put(uint64_t tag, PagePlace place);
+  };
+
+  // Tag 0 marks an empty entry; a hash that starts with 8 zero bytes shares tag 1.
+  static uint64_t nonZero(uint64_t tag) { return tag ? tag : 1; }
+  void grow(Shard& shard);
+
+  std::array<Shard, 256> shards_;
+  uint64_t entries_ = 0;
+  uint64_t capacity_ = 0;
+};
+
+}  // namespace ckpt
+
+#endif  // CKPT_CODEC_TAG_TABLE_H
