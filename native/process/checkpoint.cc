@@ -18,6 +18,7 @@
 
 #include "process/commands.h"
 #include "process/image_writer.h"
+#include "process/keeper.h"
 #include "process/survey.h"
 
 namespace ckpt {
@@ -45,7 +46,13 @@ void onStopSignal(int) {
 void catchStopSignals() {
   struct sigaction action = {};
   action.sa_handler = onStopSignal;
-  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGALRM}) sigaction(signal, &action, nullptr);
+  sigset_t caught;
+  sigemptyset(&caught);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGALRM}) {
+    sigaction(signal, &action, nullptr);
+    sigaddset(&caught, signal);
+  }
+  sigprocmask(SIG_UNBLOCK, &caught, nullptr);
 }
 
 void throwIfStopped() {
@@ -175,17 +182,7 @@ void checkpoint(const Options& options, const Status& status) {
   status.event(JsonObject().text("event", "done").number("frozenMs", nowMs() - frozen));
 }
 
-}  // namespace
-
-int runCheckpoint(int argc, char** argv) {
-  Options options;
-  try {
-    options = parseOptions(argc, argv);
-  } catch (const ProcessError& error) {
-    Status().error(error);
-    return error.exit();
-  }
-  Status status(options.statusFd);
+int checkpointReporting(const Options& options, const Status& status) {
   catchStopSignals();
   try {
     checkpoint(options, status);
@@ -201,6 +198,20 @@ int runCheckpoint(int argc, char** argv) {
     status.error(ProcessError(kFailed, error.what()));
     return kFailed;
   }
+}
+
+}  // namespace
+
+int runCheckpoint(int argc, char** argv) {
+  Options options;
+  try {
+    options = parseOptions(argc, argv);
+  } catch (const ProcessError& error) {
+    Status().error(error);
+    return error.exit();
+  }
+  Status status(options.statusFd);
+  return runKept([&] { return checkpointReporting(options, status); }, {options.fd, options.controlFd}, status);
 }
 
 }  // namespace ckpt

@@ -5,6 +5,7 @@
     'main.cc',
     'check.cc',
     'checkpoint.cc',
+    'keeper.cc',
     'survey.cc',
     'mappings.cc',
     'open_files.cc',
