@@ -54,7 +54,7 @@ class Restart : public ImageSink {
     const pid_t pid = child_->pid();
     if (!options_.detach) *wait = std::make_unique<TaskWait>();
     child_->release();
-    child_->tracee().detach(options_.stopped || image_.task.state == CKPT_STATE_STOPPED ? SIGSTOP : 0);
+    child_->tracee().detach();
     return pid;
   }
 

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -205,6 +206,20 @@ void RestartChild::removeScratch() {
   if (kernelPlaced_) return;
   for (const AddressRange& range : {kernel_.vvar, kernel_.vvarVclock, kernel_.vdso})
     if (range.bytes != 0) must("unmap the vdso", SYS_munmap, range.start, range.bytes);
+}
+
+void RestartChild::stopForJob() {
+  // Now, with everything else blocked: a SIGSTOP sent at the end could come behind another pending signal, whose handler
+  // would already be set up in the stopped task.
+  const auto resume = [&](long signal) {
+    if (ptrace(PTRACE_CONT, pid(), nullptr, reinterpret_cast<void*>(signal)) != 0) throw ProcessError::system(kFailed, "cannot stop the task");
+    int how = 0;
+    if (waitpid(pid(), &how, __WALL) != pid() || !WIFSTOPPED(how) || WSTOPSIG(how) != SIGSTOP)
+      throw ProcessError(kFailed, "the task does not stop");
+  };
+  ::kill(pid(), SIGSTOP);
+  resume(0);        // to the delivery of the signal
+  resume(SIGSTOP);  // to the stop itself
 }
 
 }  // namespace ckpt

@@ -46,6 +46,8 @@ class RestartChild {
   /** Writes arguments into the scratch pages, `offset` bytes from their start; returns their address in the child. */
   uint64_t put(const void* data, size_t bytes, size_t offset = 0);
 
+  /** Puts it in a job-control stop, where it stays after release(). Its signals are all blocked, calls have ended. */
+  void stopForJob();
   /** From here on the process lives on its own. */
   void release() { released_ = true; }
 

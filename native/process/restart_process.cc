@@ -58,6 +58,7 @@ void RestartState::apply(const RestartPlaces& places, RestartFiles* files) {
   pending();
   child_.removeScratch();
   child_.tracee().abandonCalls();
+  if (options_.stopped || image_.task.state == CKPT_STATE_STOPPED) child_.stopForJob();
   threadRegisters();
 }
 
