@@ -46,11 +46,14 @@ const common = {
     ['3', 'no such checkpoint'],
     ['4', 'the image or the store is damaged or invalid'],
     ['5', 'this machine cannot do it: no privilege, kernel, CPU feature, or unsupported state'],
+    ['125', 'restart itself failed; otherwise it ends as its task does'],
+    ['130', 'interrupted'],
   ],
   ENVIRONMENT: [
     ['CKPT_STORE', 'directory of the store, as \\-\\-store'],
     ['CKPT_LOG', 'the log, as \\-\\-log'],
     ['CKPT_CONFIG', 'the config file, as \\-\\-config'],
+    ['CKPT_LEVEL, CKPT_THREADS', 'zstd level of new packs; threads that hash and compress'],
     ['NO_COLOR', 'no colours when set'],
     ['XDG_DATA_HOME, XDG_CONFIG_HOME', 'where the default store and config file are'],
   ],
@@ -69,10 +72,15 @@ export function manPage(command, version, siblings) {
   const name = command.path.join('-');
   const isRoot = command.path.length === 1;
   const seeAlso = siblings.map((c) => `.BR ${c.path.join('\\-')} (1)`);
-  const examples = command.notes
+  // The root's exit codes have a section of their own.
+  const notes = command.notes
+    .split('\n\n')
+    .filter((text) => !text.startsWith('Exit codes'))
+    .join('\n\n');
+  const examples = notes
     ? [
         '.nf',
-        ...command.notes
+        ...notes
           .replace(/^Examples?:\n/, '')
           .split('\n')
           .map(plain),
@@ -102,7 +110,7 @@ export function manPage(command, version, siblings) {
         .flatMap((a) => ['.TP', `.I ${plain(a.name)}`, ...paragraph(sentence(a.description))]),
     ),
     ...section('OPTIONS', optionParagraphs(command.options)),
-    ...section('EXAMPLES', examples),
+    ...section(isRoot ? 'NOTES' : 'EXAMPLES', examples),
     ...(isRoot ? tables : section('EXIT STATUS', ['As in', '.BR ckpt (1).'])),
     ...section(
       'SEE ALSO',
