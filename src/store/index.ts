@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import { catalogSchema } from './catalog/schema.js';
+import { logSchema } from './embedded/log-schema.js';
+
 export { digestCatalog, digestTables } from './catalog/digest.js';
+export { catalogOfLog } from './catalog/expected.js';
 export { CatalogQueries } from './catalog/queries.js';
 export type {
   CatalogStats,
@@ -20,3 +24,7 @@ export { abortStale, abortStream, isFenced } from './fencing.js';
 export type { EventLog, LogBatch, LogPosition, NewPack, PackBatch, PackInfo, PackStore } from './log.js';
 export { currentWriter, isGone, processStartTicks } from './machine.js';
 export { openStore, type Store, type StoreOptions } from './store.js';
+
+/** Versions of the schemas of catalog.db and log.db that this release writes. */
+export const CATALOG_SCHEMA = catalogSchema.migrations.length;
+export const LOG_SCHEMA = logSchema.migrations.length;

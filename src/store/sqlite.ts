@@ -51,6 +51,13 @@ export function openMemory(schema: SqliteSchema): Db {
   return db;
 }
 
+/** A private database that goes to a nameless file where memory is short. */
+export function openTemporary(schema: SqliteSchema): Db {
+  const db = new Database('');
+  migrate(db, 'temporary', schema);
+  return db;
+}
+
 /** Switching to WAL needs the file alone for a moment and does not wait for the busy timeout by itself. */
 function useWriteAheadLog(db: Db): void {
   const deadline = Date.now() + BUSY_TIMEOUT_MS;

@@ -143,7 +143,9 @@ export class CatalogRows {
       "SELECT s.slots FROM image_pack s JOIN image i USING (image) WHERE s.pack = ? AND i.state = 'sealed'",
     );
     this.insertRestore = write(
-      'INSERT INTO restore (restore_id, checkpoint_id, at, host, pid, result) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      // First that it runs, later how it ended; a repeated event changes nothing.
+      `INSERT INTO restore (restore_id, checkpoint_id, at, host, pid, result) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (restore_id) DO UPDATE SET result = excluded.result WHERE result = 'running'`,
     );
     this.position = db.prepare('SELECT partition, next FROM log_position ORDER BY partition');
     this.putPosition = db.prepare('INSERT OR REPLACE INTO log_position (partition, next) VALUES (?, ?)');
