@@ -7,11 +7,11 @@
     'zstd_napi%': "<!(node -p \"require('path').relative('.', require('path').dirname(require.resolve('zstd-napi/package.json')))\")",
   },
   'target_defaults': {
-    'include_dirs': ['native', 'native/codec', 'format/generated'],
+    'include_dirs': ['native', 'format/generated'],
     'cflags': ['-Wall', '-Wextra'],
     'cflags!': ['-O3'],
     'cflags_cc': ['-std=c++17', '-O2'],
-    'cflags_cc!': ['-fno-exceptions', '-O3', '-std=gnu++17', '-std=gnu++20', '-std=c++20'],
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-O3', '-std=gnu++17', '-std=gnu++20', '-std=c++20'],
   },
   'targets': [
     {
