@@ -6,6 +6,7 @@
 // when SIGTERM comes, it sums up the whole table anew and compares.
 //
 //   counter MIB
+#define _GNU_SOURCE
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,6 +57,8 @@ static void check(const uint64_t* table, uint64_t cells, uint64_t step, uint64_t
 int main(int argc, char** argv) {
   const uint64_t bytes = (argc > 1 ? strtoull(argv[1], NULL, 10) : 256) << 20;
   const uint64_t cells = bytes / sizeof(uint64_t);
+  // Terminals and editors leave pipes open in what they start; a program with pipes of others cannot be saved.
+  close_range(3, ~0U, 0);
   // Where only ancestors may trace a process, let anyone of the same user do it: whoever saves it is its sibling.
   prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
   struct sigaction action;
