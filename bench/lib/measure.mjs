@@ -19,10 +19,18 @@ function childrenOf(pid) {
   return found;
 }
 
+/** What a restart makes; its memory is its own, not ckpt's. */
+const RESTORED = 'python3';
+
 /** Adds the high-water marks of a process and its descendants to `marks`, in bytes by pid. */
 function sample(pid, marks) {
   try {
-    const match = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    if (status.startsWith(`Name:\t${RESTORED}\n`)) {
+      marks.delete(pid);
+      return;
+    }
+    const match = /^VmHWM:\s+(\d+) kB/m.exec(status);
     if (match) marks.set(pid, Math.max(marks.get(pid) ?? 0, Number(match[1]) * 1024));
   } catch {
     return;
