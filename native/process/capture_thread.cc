@@ -76,6 +76,8 @@ void captureThread(const Tracee& tracee, Capture* capture) {
     throw ProcessError(kCannot, "process " + std::to_string(tracee.pid()) + " is executing 32-bit code", "only 64-bit code is supported");
   settleSystemCall(&capture->registers);
 
+  if (tracee.dispatchesSystemCalls())
+    throw ProcessError(kCannot, "process " + std::to_string(tracee.pid()) + " dispatches its system calls itself (PR_SET_SYSCALL_USER_DISPATCH)");
   RseqConfiguration rseq;
   if (tracee.rseq(&rseq)) {
     thread.rseq_addr = rseq.address;

@@ -2,6 +2,7 @@
 #include "process/mappings.h"
 
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <sstream>
 
 #include "process/elf_file.h"
+#include "process/pagemap.h"
 #include "process/process_error.h"
 
 namespace ckpt {
@@ -38,6 +40,13 @@ void parseVmFlags(const std::string& line, Mapping* mapping) {
     for (const FlagName& known : kFlagNames)
       if (flag == known.name) mapping->vmFlags |= known.bit;
   }
+}
+
+/** A private mapping of /dev/zero is anonymous memory by another name. */
+bool isPrivateZero(const MapEntry& map) {
+  struct stat device;
+  return !map.shared && map.path == "/dev/zero" && stat("/dev/zero", &device) == 0 && S_ISCHR(device.st_mode) &&
+         device.st_rdev == makedev(1, 5);
 }
 
 bool sameFile(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
@@ -96,7 +105,11 @@ std::vector<Mapping> readMappings(pid_t pid, FileIdentities* files) {
   for (Mapping& mapping : mappings) {
     // Anonymous memory shows inode 0. So do the kernel's own mappings, whose names stand in brackets.
     if (mapping.map.ino == 0 || mapping.map.path.empty() || mapping.map.path[0] != '/') continue;
-    if (mapping.vmFlags & kVmShared) continue;  // will be refused, by a better name than "deleted"
+    if (isPrivateZero(mapping.map)) {
+      mapping.map.ino = 0;
+      continue;
+    }
+    if (mapping.vmFlags & (kVmShared | kVmHugetlb)) continue;  // will be refused, by a better name than "deleted"
     const FileIdentities::Identity& identity = files->of(pid, mapping.map);
     mapping.file = identity.file;
     mapping.buildId = identity.buildId;
@@ -118,6 +131,7 @@ static std::string sharedName(const MapEntry& map) {
 
 void refuseMappings(pid_t pid, const std::vector<Mapping>& mappings, const Status& status) {
   std::string who = "process " + std::to_string(pid) + " has ";
+  Pagemap pagemap(pid);
   for (const Mapping& mapping : mappings) {
     if (mapping.ofKernel()) continue;
     std::string where = " at " + hexRange(mapping.map.start, mapping.map.end);
@@ -133,6 +147,7 @@ void refuseMappings(pid_t pid, const std::vector<Mapping>& mappings, const Statu
     if (mapping.map.shared && !mapping.ofFile()) refuse(sharedName(mapping.map));
     if (mapping.protectionKey) refuse("memory with a protection key");
     if (!mapping.ofFile() && mapping.map.ino != 0) refuse("a mapping of " + mapping.map.path);
+    if (pagemap.firstGuard(mapping.map.start, mapping.map.end)) refuse("guard regions (MADV_GUARD_INSTALL)");
     if (mapping.sealed) status.warning("the memory" + where + " is sealed (mseal); its copy will not be");
   }
 }

@@ -29,7 +29,9 @@ std::string unsupported(const std::string& link, const struct stat& file, long f
   if (starts("anon_inode:")) {
     std::string name = link.substr(11);
     if (name.size() > 2 && name[0] == '[') name = name.substr(1, name.size() - 2);
-    return name == "io_uring" ? "an io_uring" : "an " + name + " descriptor";
+    if (name == "io_uring") return "an io_uring";
+    if (name == "eventpoll") name = "epoll";
+    return (strchr("aeiou", name[0]) && name[0] != 'u' ? "an " : "a ") + name + " descriptor";
   }
   if (starts("/memfd:")) return "a memfd";
   if (starts("pidfd:")) return "a pidfd";
@@ -41,6 +43,8 @@ std::string unsupported(const std::string& link, const struct stat& file, long f
   if (S_ISCHR(file.st_mode)) {
     unsigned minor = minor(file.st_rdev);
     bool stateless = major(file.st_rdev) == 1 && (minor == 3 || minor == 5 || minor == 7 || minor == 8 || minor == 9);
+    unsigned major = major(file.st_rdev);
+    if (!stateless && (major == 4 || major == 5 || (major >= 136 && major <= 143))) return "a terminal";
     if (!stateless) return "a device";
   } else if (!S_ISREG(file.st_mode) && !S_ISDIR(file.st_mode)) {
     return "an object of the kernel";

@@ -22,7 +22,7 @@ struct ScanArguments {
       returnMask;
 };
 constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArguments);
-constexpr uint64_t kIsFile = 1 << 2, kIsPresent = 1 << 3, kIsSwapped = 1 << 4, kIsPfnZero = 1 << 5;
+constexpr uint64_t kIsFile = 1 << 2, kIsPresent = 1 << 3, kIsSwapped = 1 << 4, kIsPfnZero = 1 << 5, kIsGuard = 1 << 8;
 
 PageEntry decode(uint64_t word) {
   PageEntry entry;
@@ -71,6 +71,20 @@ bool Pagemap::scanPages(uint64_t start, uint64_t end, std::vector<uint64_t>* add
     at = scan.walkEnd;
   }
   return true;
+}
+
+uint64_t Pagemap::firstGuard(uint64_t start, uint64_t end) const {
+  PageRegion region = {};
+  ScanArguments scan = {};
+  scan.size = sizeof scan;
+  scan.start = start;
+  scan.end = end;
+  scan.vec = reinterpret_cast<uint64_t>(&region);
+  scan.vecLen = 1;
+  scan.maxPages = 1;
+  scan.categoryMask = kIsGuard;
+  scan.returnMask = kIsGuard;
+  return ioctl(fd_.get(), kPagemapScan, &scan) > 0 ? region.start : 0;
 }
 
 void Pagemap::privatePages(uint64_t start, uint64_t end, std::vector<uint64_t>* addresses) const {

@@ -233,6 +233,14 @@ bool Tracee::rseq(RseqConfiguration* configuration) const {
   return true;
 }
 
+bool Tracee::dispatchesSystemCalls() const {
+  constexpr int kGetDispatch = 0x4211;  // PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, Linux 6.4
+  struct {
+    uint64_t mode, selector, offset, length;
+  } dispatch = {};
+  return ptraceCall(kGetDispatch, pid_, sizeof dispatch, &dispatch) == 0 && dispatch.mode != 0;
+}
+
 uint64_t Tracee::debugRegister(int number) const {
   errno = 0;
   long value = ptraceCall(PTRACE_PEEKUSER, pid_, offsetof(struct user, u_debugreg) + 8 * static_cast<size_t>(number), 0L);

@@ -81,6 +81,8 @@ class Tracee {
   std::vector<siginfo_t> pendingSignals(bool shared) const;
   /** False where the kernel has no PTRACE_GET_RSEQ_CONFIGURATION (before 5.13). */
   bool rseq(RseqConfiguration* configuration) const;
+  /** True under syscall user dispatch (prctl): calls in its name would become signals. */
+  bool dispatchesSystemCalls() const;
   /** Debug register 0..3, 6, 7. */
   uint64_t debugRegister(int number) const;
   void setDebugRegister(int number, uint64_t value);
