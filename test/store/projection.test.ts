@@ -1,41 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { EventChain } from '../../src/format/chain.js';
 import { decodeValue, encodeValue, type EventMessage } from '../../src/format/events.js';
 import { digestTables } from '../../src/store/catalog/digest.js';
-import { Projection } from '../../src/store/catalog/projection.js';
-import { CatalogQueries } from '../../src/store/catalog/queries.js';
-import { catalogSchema } from '../../src/store/catalog/schema.js';
-import { openMemory, type Db } from '../../src/store/sqlite.js';
-import { aborted, deleted, fakeCodec, packId, smallImage, streamOf, type FakeImage } from './support/fake-image.js';
-import { MemoryLog } from './support/memory-log.js';
-
-const opened: Db[] = [];
-afterEach(() => {
-  for (const db of opened.splice(0)) db.close();
-});
-
-interface Catalog {
-  readonly db: Db;
-  readonly queries: CatalogQueries;
-  readonly projection: Projection;
-}
-
-function newCatalog(): Catalog {
-  const db = openMemory(catalogSchema);
-  opened.push(db);
-  return { db, queries: new CatalogQueries(db, 'test'), projection: new Projection(db, 'test', fakeCodec) };
-}
-
-/** Projects a list of events that a log holds, from the start. */
-async function projected(events: readonly EventMessage[], batchEvents = 7): Promise<Catalog> {
-  const log = new MemoryLog(batchEvents);
-  log.packList.push({ id: packId('pack a'), pages: 20, rawBytes: 81920, storedBytes: 9000, stream: 'x' });
-  for (const event of events) await log.append([event]);
-  const catalog = newCatalog();
-  await catalog.projection.catchUp(log);
-  return catalog;
-}
+import { projected } from './support/catalog.js';
+import { aborted, deleted, packId, smallImage, streamOf, type FakeImage } from './support/fake-image.js';
 
 const ID = '01example0000000000000000000001';
 const stream = streamOf(smallImage(ID, { name: 'one' }));

@@ -154,12 +154,13 @@ export class CatalogQueries {
     return last ?? this.refuseMissing(argument);
   }
 
+  /** Mappings by ascending address, as /proc/PID/maps has them. */
   vmas(id: string): VmaEntry[] {
     const rows = guarded('query', this.place, () =>
       this.db
         .prepare<[string], Record<string, bigint | string | null>>(
           `SELECT seq, start_addr, end_addr, kind, prot, path, pages, zero_pages, new_pages, file_offset FROM vma
-           WHERE checkpoint_id = ? ORDER BY seq, start_addr`,
+           WHERE checkpoint_id = ? ORDER BY start_addr, seq`,
         )
         .safeIntegers()
         .all(id),

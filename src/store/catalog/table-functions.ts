@@ -51,7 +51,13 @@ function hexAddress(addr: bigint): string {
 function imageNumber(db: Db, id: unknown): number {
   const image = db.prepare('SELECT image FROM image WHERE id = ?').pluck().get(String(id)) as number | undefined;
   if (image !== undefined) return image;
-  throw new StoreError({ reason: 'missing', operation: 'sql', place: String(id), problem: 'no such checkpoint (full ids only)' });
+  throw new StoreError({
+    reason: 'missing',
+    operation: 'sql',
+    place: JSON.stringify(String(id)),
+    problem: 'no such checkpoint',
+    hint: 'vma_page and page_diff take full ids',
+  });
 }
 
 /** Runs in stream order; one event's value at a time is in memory. */
