@@ -70,6 +70,23 @@ PathRecord readPath(pid_t pid, const char* name, __u32 kind) {
   return path;
 }
 
+/** From /proc/PID/limits, in the order of the RLIMIT_ numbers: prlimit(2) asks for more privilege than ptrace does. */
+void captureLimits(pid_t pid, Capture* capture) {
+  constexpr size_t kNameColumns = 26;
+  auto value = [](const std::string& word) {
+    return word == "unlimited" ? static_cast<__u64>(RLIM_INFINITY) : strtoull(word.c_str(), nullptr, 10);
+  };
+  std::istringstream in(readProc(pid, "limits"));
+  std::string line, soft, hard;
+  std::getline(in, line);  // the heading
+  while (std::getline(in, line) && line.size() > kNameColumns) {
+    std::istringstream words(line.substr(kNameColumns));
+    if (words >> soft >> hard) capture->rlimits.push_back({value(soft), value(hard)});
+  }
+  if (capture->rlimits.size() != RLIM_NLIMITS)
+    throw ProcessError(kFailed, "cannot parse " + procPath(pid, "limits"));
+}
+
 void captureCreds(std::map<std::string, std::string>& status, Capture* capture) {
   std::vector<uint64_t> uid = numbers(status["Uid"], 10), gid = numbers(status["Gid"], 10);
   for (size_t i = 0; i < 4 && i < uid.size() && i < gid.size(); i++) {
@@ -153,12 +170,7 @@ void captureFromProc(pid_t pid, bool groupStopped, Capture* capture) {
   capture->majorFaults = stat.number(12);
   captureCreds(status, capture);
 
-  for (int resource = 0; resource < RLIM_NLIMITS; resource++) {
-    rlimit limit;
-    if (prlimit(pid, static_cast<__rlimit_resource>(resource), nullptr, &limit) != 0)
-      throw ProcessError::system(kCannot, "cannot read the resource limits of process " + std::to_string(pid));
-    capture->rlimits.push_back({limit.rlim_cur, limit.rlim_max});
-  }
+  captureLimits(pid, capture);
 
   capture->paths.push_back(readPath(pid, "exe", CKPT_PATH_EXE));
   capture->paths.push_back(readPath(pid, "cwd", CKPT_PATH_CWD));
