@@ -31,6 +31,8 @@ export default tseslint.config(
       'prefer-const': 'error',
       'no-implicit-coercion': ['error', { allow: ['!!'] }],
       'no-constant-binary-expression': 'error',
+      'no-control-regex': 'error',
+      'no-fallthrough': 'error',
       'no-empty': ['error', { allowEmptyCatch: true }],
     },
   },
@@ -62,6 +64,9 @@ export default tseslint.config(
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-return': 'off',
       '@typescript-eslint/no-unsafe-call': 'off',
+      // A test changes a variable from inside a callback and looks at it afterwards.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/unbound-method': 'off',
     },
   },
   {
