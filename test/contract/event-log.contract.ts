@@ -32,7 +32,9 @@ function message(checkpoint: string, seq: number, value: string | Buffer = `${ch
 }
 
 function messages(checkpoint: string, from: number, count: number, bytes = 100): EventMessage[] {
-  return Array.from({ length: count }, (_, index) => message(checkpoint, from + index, Buffer.alloc(bytes, from + index)));
+  return Array.from({ length: count }, (_, index) =>
+    message(checkpoint, from + index, Buffer.alloc(bytes, from + index)),
+  );
 }
 
 async function readAll(log: EventLog, from: LogPosition = [], to?: LogPosition): Promise<LoggedEvent[]> {
@@ -76,7 +78,9 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       return log;
     };
     const start = (file: string, ...args: string[]): { child: ChildProcess; lines: AsyncIterator<string> } => {
-      const child = spawn(process.execPath, [program(file), JSON.stringify(harness.spec), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [program(file), JSON.stringify(harness.spec), ...args], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
       children.push(child);
       if (!child.stdout) throw new Error('no pipe');
       return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
@@ -86,7 +90,8 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       harness = await makeHarness();
     });
     afterEach(async () => {
-      for (const child of children.splice(0)) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      for (const child of children.splice(0))
+        if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
       for (const log of logs.splice(0)) await log.close();
       await harness.dispose();
     });
@@ -131,7 +136,8 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
 
     it('reads on from any position that a batch gave', async () => {
       const log = await open();
-      for (let round = 0; round < 40; round++) await log.append(messages(`c${round % 5}`, Math.floor(round / 5) * 50, 50, 4000));
+      for (let round = 0; round < 40; round++)
+        await log.append(messages(`c${round % 5}`, Math.floor(round / 5) * 50, 50, 4000));
       const all = briefly(await readAll(log));
       const batches = [];
       for await (const batch of log.read([])) batches.push({ next: batch.next, events: briefly(batch.events) });
@@ -139,7 +145,9 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       expect(batches.flatMap((batch) => batch.events)).toEqual(all);
       for (const [index, { next }] of batches.entries()) {
         expect(briefly(await readAll(log, next))).toEqual(batches.slice(index + 1).flatMap((later) => later.events));
-        expect(briefly(await readAll(log, [], next))).toEqual(batches.slice(0, index + 1).flatMap((earlier) => earlier.events));
+        expect(briefly(await readAll(log, [], next))).toEqual(
+          batches.slice(0, index + 1).flatMap((earlier) => earlier.events),
+        );
       }
       expect(batches.at(-1)?.next).toEqual(await log.end());
       expect(await readAll(log, await log.end())).toEqual([]);
@@ -180,7 +188,9 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
 
     it('takes events of many processes at once, none lost, none mixed up', async () => {
       const writers = 5;
-      const started = Array.from({ length: writers }, (_, index) => start('append.mjs', `writer-${index}`, '30', '7', '300'));
+      const started = Array.from({ length: writers }, (_, index) =>
+        start('append.mjs', `writer-${index}`, '30', '7', '300'),
+      );
       for (const { lines } of started) await lines.next();
       const ends = started.map(({ child }) => once(child, 'exit'));
       for (const { child } of started) child.stdin?.write('go\n');
@@ -190,7 +200,8 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
         const own = all.filter((event) => event.checkpoint === `writer-${index}`);
         expect(own.map((event) => event.seq)).toEqual(Array.from({ length: 210 }, (_, seq) => seq));
         // An append is not torn apart by others.
-        if (harness.refusesFenced) for (let at = 0; at < 210; at += 7) expect((own[at + 6]?.offset ?? 0) - (own[at]?.offset ?? 0)).toBe(6);
+        if (harness.refusesFenced)
+          for (let at = 0; at < 210; at += 7) expect((own[at + 6]?.offset ?? 0) - (own[at]?.offset ?? 0)).toBe(6);
       }
     });
 
@@ -231,7 +242,12 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
 
     it('takes aborted and deleted events of a stream, repeatedly', async () => {
       const log = await open();
-      const aborted = { type: 'aborted', checkpoint: 'a', seq: SEQ_OUTSIDE, value: encodeValue('aborted', { reason: 'r', at: 't' }) } as const;
+      const aborted = {
+        type: 'aborted',
+        checkpoint: 'a',
+        seq: SEQ_OUTSIDE,
+        value: encodeValue('aborted', { reason: 'r', at: 't' }),
+      } as const;
       await log.append(messages('a', 0, 3));
       await log.append([aborted]);
       await log.append([aborted]);
@@ -292,7 +308,8 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
         for (let round = 0; round < 4; round++) {
           const { child, lines } = start('put-packs.mjs', `${round}`);
           const acknowledged: string[] = [];
-          for (let put = 0; put <= round; put++) acknowledged.push(...((await lines.next()).value as string).split(' '));
+          for (let put = 0; put <= round; put++)
+            acknowledged.push(...((await lines.next()).value as string).split(' '));
           const exit = once(child, 'exit');
           child.kill('SIGKILL');
           await exit;

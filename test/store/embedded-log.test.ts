@@ -19,7 +19,12 @@ eventLogContract('embedded', async () => {
     open: async () => openEmbeddedLog({ dir }),
     appendForeign: async ({ type, schema }) => {
       const db = new Database(`${dir}/log.db`);
-      db.prepare('INSERT INTO event (checkpoint, seq, type, schema, value) VALUES (?, 0, ?, ?, ?)').run('foreign', type, schema, Buffer.from('x'));
+      db.prepare('INSERT INTO event (checkpoint, seq, type, schema, value) VALUES (?, 0, ?, ?, ?)').run(
+        'foreign',
+        type,
+        schema,
+        Buffer.from('x'),
+      );
       db.close();
     },
     dispose: async () => rmSync(dir, { recursive: true, force: true }),

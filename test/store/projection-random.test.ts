@@ -10,29 +10,36 @@ import { logOf, newCatalog } from './support/catalog.js';
 import { aborted, deleted, packId, smallImage, streamOf, type FakeImage, type Run } from './support/fake-image.js';
 import { seed } from './support/seed.js';
 
-const runs: fc.Arbitrary<Run> = fc.record({
-  gap: fc.nat(3),
-  count: fc.integer({ min: 1, max: 9 }),
-  pack: fc.constantFrom(null, packId('pack a'), packId('pack b'), packId('pack c')),
-  slot: fc.nat(2000),
-  fresh: fc.boolean(),
-}).map((run) => (run.pack === null ? { ...run, slot: 0, fresh: false } : run));
+const runs: fc.Arbitrary<Run> = fc
+  .record({
+    gap: fc.nat(3),
+    count: fc.integer({ min: 1, max: 9 }),
+    pack: fc.constantFrom(null, packId('pack a'), packId('pack b'), packId('pack c')),
+    slot: fc.nat(2000),
+    fresh: fc.boolean(),
+  })
+  .map((run) => (run.pack === null ? { ...run, slot: 0, fresh: false } : run));
 
 const image = (id: string): fc.Arbitrary<FakeImage> =>
-  fc.record({
-    version: fc.constantFrom(1 as const, 2 as const),
-    name: fc.constantFrom(null, 'n'),
-    vmas: fc.array(fc.record({ path: fc.constantFrom(null, '/lib/a.so', '/tmp/ü'), runs: fc.array(runs, { maxLength: 6 }) }), { maxLength: 5 }),
-  }).map(({ version, name, vmas }) =>
-    smallImage(id, {
-      version,
-      name,
-      vmas: vmas.map((vma, index) => {
-        const pages = vma.runs.reduce((sum, run) => sum + run.gap + run.count, 0);
-        return { start: 1024 * (index + 1), pages: pages + 1, path: vma.path, runs: vma.runs };
+  fc
+    .record({
+      version: fc.constantFrom(1 as const, 2 as const),
+      name: fc.constantFrom(null, 'n'),
+      vmas: fc.array(
+        fc.record({ path: fc.constantFrom(null, '/lib/a.so', '/tmp/ü'), runs: fc.array(runs, { maxLength: 6 }) }),
+        { maxLength: 5 },
+      ),
+    })
+    .map(({ version, name, vmas }) =>
+      smallImage(id, {
+        version,
+        name,
+        vmas: vmas.map((vma, index) => {
+          const pages = vma.runs.reduce((sum, run) => sum + run.gap + run.count, 0);
+          return { start: 1024 * (index + 1), pages: pages + 1, path: vma.path, runs: vma.runs };
+        }),
       }),
-    }),
-  );
+    );
 
 /** What may befall a stream on its way. */
 type Fate = 'whole' | 'doubled' | 'repeated tail' | 'hole' | 'abort in the middle' | 'abort behind' | 'deleted' | 'cut';
@@ -79,7 +86,16 @@ function expectedState(fate: Fate, at: number, length: number): string | undefin
   }
 }
 
-const fates: fc.Arbitrary<Fate> = fc.constantFrom('whole', 'doubled', 'repeated tail', 'hole', 'abort in the middle', 'abort behind', 'deleted', 'cut');
+const fates: fc.Arbitrary<Fate> = fc.constantFrom(
+  'whole',
+  'doubled',
+  'repeated tail',
+  'hole',
+  'abort in the middle',
+  'abort behind',
+  'deleted',
+  'cut',
+);
 
 /** Mixes streams, each in its own order, as `turns` says. */
 function mix(streams: readonly (readonly EventMessage[])[], turns: readonly number[]): EventMessage[] {
@@ -119,7 +135,11 @@ describe('random logs', () => {
               const events = [...one.queries.imageEvents(ids[index] ?? '')].flat();
               expect(events).toEqual(stream.slice(1, -1).map(({ type, value }) => ({ type, value })));
             });
-            checkLivePages(one.queries.list().map((row) => row.id), images, one);
+            checkLivePages(
+              one.queries.list().map((row) => row.id),
+              images,
+              one,
+            );
             // Another catalog that was there from the start sees the log grow; a rebuilt one sees it at once.
             const grown = await logOf([], 3, partitions);
             for (const event of mix(streams, turns)) {
@@ -143,7 +163,11 @@ describe('random logs', () => {
 });
 
 /** Live slots of each pack, counted from the images themselves. */
-function checkLivePages(sealed: readonly string[], images: readonly FakeImage[], catalog: ReturnType<typeof newCatalog>): void {
+function checkLivePages(
+  sealed: readonly string[],
+  images: readonly FakeImage[],
+  catalog: ReturnType<typeof newCatalog>,
+): void {
   const live = new Map<string, Set<number>>();
   for (const one of images) {
     if (!sealed.includes(one.id)) continue;
@@ -154,7 +178,11 @@ function checkLivePages(sealed: readonly string[], images: readonly FakeImage[],
       for (let slot = run.slot; slot < run.slot + run.count; slot++) slots.add(slot);
     }
   }
-  const rows = catalog.db.prepare('SELECT id, live_pages FROM pack_file WHERE live_pages > 0').all() as { id: string; live_pages: number }[];
-  expect(new Map(rows.map((row) => [row.id, row.live_pages]))).toEqual(new Map([...live].map(([id, slots]) => [id, slots.size])));
+  const rows = catalog.db.prepare('SELECT id, live_pages FROM pack_file WHERE live_pages > 0').all() as {
+    id: string;
+    live_pages: number;
+  }[];
+  expect(new Map(rows.map((row) => [row.id, row.live_pages]))).toEqual(
+    new Map([...live].map(([id, slots]) => [id, slots.size])),
+  );
 }
-

@@ -25,14 +25,38 @@ describe('a whole stream', () => {
       new_pages: 4,
       records: 11,
     });
-    expect(queries.vmas(ID).map(({ start_addr, kind, prot, path, pages, zero_pages, new_pages }) => [start_addr, kind, prot, path, pages, zero_pages, new_pages])).toEqual([
+    expect(
+      queries
+        .vmas(ID)
+        .map(({ start_addr, kind, prot, path, pages, zero_pages, new_pages }) => [
+          start_addr,
+          kind,
+          prot,
+          path,
+          pages,
+          zero_pages,
+          new_pages,
+        ]),
+    ).toEqual([
       [0x10000n, 'anon', 'rw-p', null, 5, 2, 3],
       [0x7f0000000n, 'file', 'rw-p', '/lib/libc.so', 1, 0, 1],
       [0x7f0010000n, 'anon', 'rw-p', null, 0, 0, 0],
     ]);
     const records = queries.records(ID);
     expect(records.reduce((sum, record) => sum + record.bytes, 0)).toBe(queries.get(ID)?.image_bytes);
-    expect(records.map((record) => record.type)).toEqual(['HEAD', 'TASK', 'MM', 'VMA', 'VMA', 'STR', 'VMA', 'MM_CONTEXT', 'THREAD', 'CPU', 'TAIL']);
+    expect(records.map((record) => record.type)).toEqual([
+      'HEAD',
+      'TASK',
+      'MM',
+      'VMA',
+      'VMA',
+      'STR',
+      'VMA',
+      'MM_CONTEXT',
+      'THREAD',
+      'CPU',
+      'TAIL',
+    ]);
     expect(queries.packsOf(ID)).toEqual([packId('pack a')]);
     expect(queries.stats()).toMatchObject({ checkpoints: 1, packs: 1, live_pages: 4, pack_pages: 20 });
   });
@@ -45,7 +69,13 @@ describe('a whole stream', () => {
 
   it('of version 2 too', async () => {
     const { queries } = await projected(streamOf(smallImage(ID, { version: 2 })));
-    expect(queries.get(ID)).toMatchObject({ state: 'sealed', host: 'box', kernel_release: '6.1.0-test', comm: 'worker', pid: 4242 });
+    expect(queries.get(ID)).toMatchObject({
+      state: 'sealed',
+      host: 'box',
+      kernel_release: '6.1.0-test',
+      comm: 'worker',
+      pid: 4242,
+    });
     expect(queries.vmas(ID).map((vma) => vma.pages)).toEqual([5, 1, 0]);
     expect(queries.records(ID).find((record) => record.number === 4000)).toMatchObject({ type: null, bytes: 5016 });
   });
@@ -59,7 +89,10 @@ describe('a whole stream', () => {
     const cut = streamOf(smallImage(ID)).flatMap((event) => {
       if (event.type !== 'record') return [event];
       const half = Math.floor(event.value.length / 3);
-      return [0, 1, 2].map((n) => ({ ...event, value: event.value.subarray(n * half, n === 2 ? undefined : (n + 1) * half) }));
+      return [0, 1, 2].map((n) => ({
+        ...event,
+        value: event.value.subarray(n * half, n === 2 ? undefined : (n + 1) * half),
+      }));
     });
     const again = reseal(cut.slice(0, -1), smallImage(ID));
     const { queries } = await projected(again, 2);
@@ -74,22 +107,31 @@ function reseal(events: readonly EventMessage[], image: FakeImage): EventMessage
   for (const event of numbered) chain.add(event);
   const last = streamOf(image).at(-1);
   const sealed = { ...decodeValue('sealed', last?.value ?? Buffer.alloc(0)), chain: chain.hex };
-  return [...numbered, { type: 'sealed', checkpoint: image.id, seq: numbered.length, value: encodeValue('sealed', sealed) }];
+  return [
+    ...numbered,
+    { type: 'sealed', checkpoint: image.id, seq: numbered.length, value: encodeValue('sealed', sealed) },
+  ];
 }
 
 describe('a stream that is not whole', () => {
-  it.each(stream.map((event, index) => [index, event.type] as const))('without event %i (%s) is never sealed', async (index) => {
-    const { queries } = await projected(stream.filter((_, at) => at !== index));
-    expect(queries.get(ID)?.state).toBe(index === stream.length - 1 ? 'open' : 'damaged');
-    expect(queries.list()).toEqual([]);
-  });
+  it.each(stream.map((event, index) => [index, event.type] as const))(
+    'without event %i (%s) is never sealed',
+    async (index) => {
+      const { queries } = await projected(stream.filter((_, at) => at !== index));
+      expect(queries.get(ID)?.state).toBe(index === stream.length - 1 ? 'open' : 'damaged');
+      expect(queries.list()).toEqual([]);
+    },
+  );
 
   it('with doubled events is the same as without', async () => {
     const once = digestTables((await projected(stream)).db);
     const doubled = stream.flatMap((event) => [event, event]);
     const repeated = [...stream.slice(0, 5), ...stream.slice(2, 5), ...stream.slice(5), ...stream];
     for (const events of [doubled, repeated]) {
-      expect({ ...digestTables((await projected(events)).db), log_position: '' }).toEqual({ ...once, log_position: '' });
+      expect({ ...digestTables((await projected(events)).db), log_position: '' }).toEqual({
+        ...once,
+        log_position: '',
+      });
     }
   });
 
@@ -108,7 +150,15 @@ describe('a stream that is not whole', () => {
   });
 
   it('with a seal that promises something else is damaged', async () => {
-    for (const sealed of [{ bytes: 1 }, { records: 1 }, { pages: 7 }, { zeroPages: 1 }, { newPages: 0 }, { formatVersion: 2 }, { chain: packId('no') }]) {
+    for (const sealed of [
+      { bytes: 1 },
+      { records: 1 },
+      { pages: 7 },
+      { zeroPages: 1 },
+      { newPages: 0 },
+      { formatVersion: 2 },
+      { chain: packId('no') },
+    ]) {
       const { queries } = await projected(streamOf(smallImage(ID), { sealed }));
       expect(queries.get(ID)?.state).toBe('damaged');
     }
@@ -116,7 +166,10 @@ describe('a stream that is not whole', () => {
 
   it('with nonsense in place of JSON is damaged', async () => {
     const bad = stream.map((event, at) => (at === stream.length - 1 ? { ...event, value: Buffer.from('{') } : event));
-    expect((await projected(bad)).queries.get(ID)).toMatchObject({ state: 'damaged', damage: 'its sealed event is no JSON' });
+    expect((await projected(bad)).queries.get(ID)).toMatchObject({
+      state: 'damaged',
+      damage: 'its sealed event is no JSON',
+    });
   });
 });
 
@@ -146,7 +199,12 @@ describe('aborted, sealed, deleted', () => {
 
 describe('finding', () => {
   it('takes an id, a name, a prefix and @last, in that order', async () => {
-    const images = [smallImage('01aa', { name: 'x' }), smallImage('01ab', { name: 'x' }), smallImage('02', { name: '01aa' }), smallImage('03bb', { name: null })];
+    const images = [
+      smallImage('01aa', { name: 'x' }),
+      smallImage('01ab', { name: 'x' }),
+      smallImage('02', { name: '01aa' }),
+      smallImage('03bb', { name: null }),
+    ];
     const { queries } = await projected([...images.flatMap((image) => streamOf(image)), deleted('03bb')]);
     expect(queries.find('01aa').id).toBe('01aa');
     expect(queries.find('x').id).toBe('01ab');

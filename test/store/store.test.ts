@@ -65,7 +65,9 @@ describe('a store', () => {
     const store = await open();
     await store.log.append(streamOf(smallImage('a')));
     await store.catchUp();
-    const modes = [dir, ...readdirSync(dir, { recursive: true }).map((name) => join(dir, String(name)))].map((path) => statSync(path).mode & 0o777);
+    const modes = [dir, ...readdirSync(dir, { recursive: true }).map((name) => join(dir, String(name)))].map(
+      (path) => statSync(path).mode & 0o777,
+    );
     expect(modes.every((mode) => (mode & 0o077) === 0)).toBe(true);
     await closeAll();
     const again = await open(false);
@@ -131,7 +133,10 @@ describe('a catalog', () => {
     const db = new Database(join(dir, 'catalog.db'));
     db.exec('UPDATE log_position SET next = 1000');
     db.close();
-    await expect((await open()).catchUp()).rejects.toMatchObject({ kind: 'damaged', message: expect.stringContaining('ahead') });
+    await expect((await open()).catchUp()).rejects.toMatchObject({
+      kind: 'damaged',
+      message: expect.stringContaining('ahead'),
+    });
   });
 
   it('is rebuilt while others read the old one', async () => {
@@ -152,7 +157,9 @@ describe('a catalog', () => {
   it('is projected by many processes at once as by one', async () => {
     const store = await open();
     const program = fileURLToPath(new URL('programs/project.mjs', import.meta.url));
-    const children = Array.from({ length: 4 }, (_, index) => spawn(process.execPath, [program, dir, `w${index}`, '15'], { stdio: ['ignore', 'ignore', 'inherit'] }));
+    const children = Array.from({ length: 4 }, (_, index) =>
+      spawn(process.execPath, [program, dir, `w${index}`, '15'], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    );
     const ends = await Promise.all(children.map((child) => once(child, 'exit')));
     expect(ends).toEqual(children.map(() => [0, null]));
     await store.catchUp();
@@ -164,7 +171,9 @@ describe('a catalog', () => {
     const store = await open();
     const program = fileURLToPath(new URL('programs/project.mjs', import.meta.url));
     for (let round = 0; round < 8; round++) {
-      const child = spawn(process.execPath, [program, dir, `k${round}`, '1000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [program, dir, `k${round}`, '1000'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       if (child.stdout) await once(child.stdout, 'data');
       await new Promise((resolve) => setTimeout(resolve, round * 13));
       const exit = once(child, 'exit');
@@ -198,7 +207,11 @@ describe('open streams', () => {
     await store.catchUp();
     expect(await store.abortStale()).toEqual(['boot', 'dead']);
     expect(await store.abortStale()).toEqual([]);
-    expect(Object.fromEntries(store.catalog.list({ states: ['open', 'aborted', 'sealed'] }).map((row) => [row.id, row.state]))).toEqual({
+    expect(
+      Object.fromEntries(
+        store.catalog.list({ states: ['open', 'aborted', 'sealed'] }).map((row) => [row.id, row.state]),
+      ),
+    ).toEqual({
       living: 'open',
       elsewhere: 'open',
       dead: 'aborted',

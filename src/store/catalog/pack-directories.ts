@@ -3,7 +3,13 @@
 // Page hashes straight from the pack files, for code that cannot wait for a promise. A few directories are kept: 64 KiB each.
 import { closeSync, openSync, readSync } from 'node:fs';
 import { packPath } from '../../codec/native.js';
-import { decodePackHeader, HASH_BYTES, PACK_HEADER_BYTES, PACK_PAGES_MAX, PACK_VERSION } from '../../format/generated/store.js';
+import {
+  decodePackHeader,
+  HASH_BYTES,
+  PACK_HEADER_BYTES,
+  PACK_PAGES_MAX,
+  PACK_VERSION,
+} from '../../format/generated/store.js';
 import { StoreError, storeError } from '../errors.js';
 
 const KEPT_DIRECTORIES = 256;
@@ -24,7 +30,9 @@ export class PackDirectories {
     if (packA === packB && slotA === slotB) return true;
     const a = this.directory(packA, slotA);
     const b = this.directory(packB, slotB);
-    return a.compare(b, slotB * HASH_BYTES, (slotB + 1) * HASH_BYTES, slotA * HASH_BYTES, (slotA + 1) * HASH_BYTES) === 0;
+    return (
+      a.compare(b, slotB * HASH_BYTES, (slotB + 1) * HASH_BYTES, slotA * HASH_BYTES, (slotA + 1) * HASH_BYTES) === 0
+    );
   }
 
   private directory(pack: string, slot: number): Buffer {
@@ -53,7 +61,8 @@ export class PackDirectories {
       if (version !== PACK_VERSION) this.refuse(pack, `has version ${version}`);
       if (pages < 1 || pages > PACK_PAGES_MAX) this.refuse(pack, `claims ${pages} pages`);
       const directory = Buffer.alloc(pages * HASH_BYTES);
-      if (readSync(fd, directory, 0, directory.length, PACK_HEADER_BYTES) < directory.length) this.refuse(pack, 'is cut off');
+      if (readSync(fd, directory, 0, directory.length, PACK_HEADER_BYTES) < directory.length)
+        this.refuse(pack, 'is cut off');
       return directory;
     } finally {
       closeSync(fd);

@@ -14,7 +14,11 @@ export interface ChangedPage {
 }
 
 /** Pages that are not the same in both, by ascending address. */
-export function* comparePages(a: Iterable<PageRun>, b: Iterable<PageRun>, directories: PackDirectories): Generator<ChangedPage> {
+export function* comparePages(
+  a: Iterable<PageRun>,
+  b: Iterable<PageRun>,
+  directories: PackDirectories,
+): Generator<ChangedPage> {
   const left = new Cursor(a);
   const right = new Cursor(b);
   while (left.run || right.run) {
@@ -30,7 +34,13 @@ export function* comparePages(a: Iterable<PageRun>, b: Iterable<PageRun>, direct
   }
 }
 
-function* compareRuns(left: Cursor, right: Cursor, from: number, end: number, directories: PackDirectories): Generator<ChangedPage> {
+function* compareRuns(
+  left: Cursor,
+  right: Cursor,
+  from: number,
+  end: number,
+  directories: PackDirectories,
+): Generator<ChangedPage> {
   const [packA, slotA, packB, slotB] = [left.run?.pack ?? null, left.slot, right.run?.pack ?? null, right.slot];
   if (packA === packB && (packA === null || slotA === slotB)) return;
   for (let page = from; page < end; page++) {
@@ -50,7 +60,8 @@ class Cursor {
   constructor(runs: Iterable<PageRun>) {
     this.runs = [...runs];
     // In an image made by a kernel they are in order already.
-    if (this.runs.some((run, at) => at > 0 && run.page < (this.runs[at - 1]?.page ?? 0))) this.runs.sort((x, y) => x.page - y.page);
+    if (this.runs.some((run, at) => at > 0 && run.page < (this.runs[at - 1]?.page ?? 0)))
+      this.runs.sort((x, y) => x.page - y.page);
     this.page = this.run?.page ?? Infinity;
   }
 

@@ -80,7 +80,13 @@ export class Projection {
           ? `is ahead of ${log.place}, which must have been replaced`
           : null;
     if (problem === null) return;
-    throw new StoreError({ reason: 'damaged', operation: 'project', place: this.place, problem, hint: 'run ckpt rebuild' });
+    throw new StoreError({
+      reason: 'damaged',
+      operation: 'project',
+      place: this.place,
+      problem,
+      hint: 'run ckpt rebuild',
+    });
   }
 
   private async takePacks(log: EventLog): Promise<void> {
@@ -94,7 +100,8 @@ export class Projection {
   }
 
   private putPacks(packs: readonly PackInfo[], next: number): number {
-    for (const pack of packs) this.rows.insertPack.run(pack.id, pack.pages, pack.rawBytes, pack.storedBytes, pack.stream);
+    for (const pack of packs)
+      this.rows.insertPack.run(pack.id, pack.pages, pack.rawBytes, pack.storedBytes, pack.stream);
     return next;
   }
 
@@ -146,7 +153,13 @@ export class Projection {
       return readValue('restored', event);
     } catch (cause) {
       const place = `event ${event.offset} of partition ${event.partition}`;
-      throw new StoreError({ reason: 'damaged', operation: 'project', place, problem: (cause as Error).message, cause });
+      throw new StoreError({
+        reason: 'damaged',
+        operation: 'project',
+        place,
+        problem: (cause as Error).message,
+        cause,
+      });
     }
   }
 

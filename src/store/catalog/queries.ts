@@ -147,7 +147,7 @@ export class CatalogQueries {
     if (exact) return exact;
     const [named] = first('name = ?', argument);
     if (named) return named;
-    const matches = argument === '' ? [] : first("id >= ? AND id < ? || char(1114111)", argument, argument);
+    const matches = argument === '' ? [] : first('id >= ? AND id < ? || char(1114111)', argument, argument);
     if (matches.length > 1) this.refuseAmbiguous(argument, matches);
     if (matches[0]) return matches[0];
     const [last] = argument === '@last' ? first('true') : [];
@@ -289,7 +289,15 @@ export class CatalogQueries {
   }
 
   private column(sql: string, ...values: string[]): string[] {
-    return guarded('query', this.place, () => this.db.prepare(sql).pluck().all(...values) as string[]);
+    return guarded(
+      'query',
+      this.place,
+      () =>
+        this.db
+          .prepare(sql)
+          .pluck()
+          .all(...values) as string[],
+    );
   }
 
   private refuseMissing(argument: string): never {

@@ -187,7 +187,18 @@ function kernelMappings(seq: number, payload: Buffer): VmaRow[] {
   const row = (kind: string, start: bigint, bytes: bigint, prot: string): VmaRow[] =>
     bytes === 0n
       ? []
-      : [{ seq, start: signed(start), end: signed(start + bytes), kind, prot, path: `[${kind}]`, fileOffset: null, pages: 0 }];
+      : [
+          {
+            seq,
+            start: signed(start),
+            end: signed(start + bytes),
+            kind,
+            prot,
+            path: `[${kind}]`,
+            fileOffset: null,
+            pages: 0,
+          },
+        ];
   return [
     ...row('vvar', at.vvarStart, at.vvarBytes, 'r--p'),
     ...row('vvar_vclock', at.vvarVclockStart, at.vvarVclockBytes, 'r--p'),

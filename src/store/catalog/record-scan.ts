@@ -63,7 +63,12 @@ export interface ScanState {
   readonly records: number;
   readonly pagesDone: number;
   readonly pagesPromised: number;
-  readonly partial: { readonly seq: number; readonly offset: number; readonly seen: number; readonly head: string } | null;
+  readonly partial: {
+    readonly seq: number;
+    readonly offset: number;
+    readonly seen: number;
+    readonly head: string;
+  } | null;
 }
 
 /** What the events say does not fit together. */
@@ -200,12 +205,13 @@ export class RecordScan {
     this.records++;
     const pages = isName ? 0 : this.pagesPromised;
     const bytes = record.seen + pages * PAGE_IN_IMAGE_BYTES;
-    return { version: this.version as 1 | 2, type, task, seq: record.seq, offset: record.offset, bytes, pages, payload };
+    return { version: this.version, type, task, seq: record.seq, offset: record.offset, bytes, pages, payload };
   }
 }
 
 function versionOf(type: number, payload: Buffer): 1 | 2 {
-  if (type !== RecordType.HEAD || payload.length < CR_HEAD_BYTES) throw new ScanError('the image does not start with HEAD');
+  if (type !== RecordType.HEAD || payload.length < CR_HEAD_BYTES)
+    throw new ScanError('the image does not start with HEAD');
   const { magic, version } = decodeCrHead(payload);
   if (magic !== HEAD_MAGIC || (version !== 1 && version !== 2)) throw new ScanError('HEAD is of no known format');
   return version;

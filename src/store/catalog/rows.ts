@@ -105,19 +105,26 @@ export class CatalogRows {
 
   constructor(db: Db) {
     const write = (sql: string): Statement<Params> => db.prepare<Params>(sql);
-    const pluck = <P extends unknown[], R>(sql: string): Statement<P, R> => db.prepare(sql).pluck() as Statement<P, R>;
+    const pluck = <P extends unknown[], R>(sql: string): Statement<P, R> => {
+      const statement: unknown = db.prepare(sql).pluck();
+      return statement as Statement<P, R>;
+    };
     this.insertImage = db.prepare("INSERT INTO image (id, state) VALUES (?, 'open')");
     this.image = db.prepare('SELECT * FROM image WHERE id = ?');
     this.updateImage = db.prepare(
       `UPDATE image SET ${imageColumns.map((column) => `${column} = @${column}`).join(', ')} WHERE image = @image`,
     ) as Statement<[ImageRow]>;
     this.cursor = db.prepare('SELECT next_seq, chain, scan FROM image_cursor WHERE image = ?');
-    this.putCursor = db.prepare('INSERT OR REPLACE INTO image_cursor (image, next_seq, chain, scan) VALUES (?, ?, ?, ?)');
+    this.putCursor = db.prepare(
+      'INSERT OR REPLACE INTO image_cursor (image, next_seq, chain, scan) VALUES (?, ?, ?, ?)',
+    );
     this.dropCursor = db.prepare('DELETE FROM image_cursor WHERE image = ?');
     this.insertEvent = write(
       'INSERT INTO image_event (image, seq, is_pages, value, first, pages, zero_pages, new_pages, vma_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
-    this.insertRecord = write('INSERT INTO image_record (image, seq, offset, type, task, bytes) VALUES (?, ?, ?, ?, ?, ?)');
+    this.insertRecord = write(
+      'INSERT INTO image_record (image, seq, offset, type, task, bytes) VALUES (?, ?, ?, ?, ?, ?)',
+    );
     this.insertVma = write(
       `INSERT INTO image_vma (image, seq, start_addr, end_addr, kind, prot, path, file_offset, pages, zero_pages, new_pages)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,

@@ -42,9 +42,13 @@ export function openSql(catalog: string | Buffer, packsDir: string): SqlSession 
 function query(db: Db, sql: string): SqlResult {
   return asked(() => {
     const statement = db.prepare<[], SqlValue[]>(sql);
-    if (!statement.reader || !statement.readonly) throw new Error('only a statement that reads and returns rows is allowed');
+    if (!statement.reader || !statement.readonly)
+      throw new Error('only a statement that reads and returns rows is allowed');
     statement.raw().safeIntegers();
-    return { columns: statement.columns().map((column) => column.name), rows: { [Symbol.iterator]: () => rowsOf(() => statement.iterate()) } };
+    return {
+      columns: statement.columns().map((column) => column.name),
+      rows: { [Symbol.iterator]: () => rowsOf(() => statement.iterate()) },
+    };
   });
 }
 

@@ -35,8 +35,9 @@ function* pageRows(run: PageRun, directories: PackDirectories): Generator<unknow
   for (let index = 0; index < run.count; index++) {
     const addr = address(run.page + index);
     const hex = hexAddress(addr);
-    if (run.pack === null) yield [addr, null, null, 1, null, hex];
-    else yield [addr, directories.hash(run.pack, run.slot + index), run.pack, 0, run.slot + index, hex];
+    // A number would come out as a REAL; columns of a table function have no type that turns it into an INTEGER.
+    if (run.pack === null) yield [addr, null, null, 1n, null, hex];
+    else yield [addr, directories.hash(run.pack, run.slot + index), run.pack, 0n, BigInt(run.slot + index), hex];
   }
 }
 
@@ -65,7 +66,7 @@ function* runsOf(db: Db, image: number): Generator<PageRun> {
   const next = db.prepare<[number, number], { seq: number; value: Buffer }>(
     'SELECT seq, value FROM image_event WHERE image = ? AND seq > ? AND is_pages ORDER BY seq LIMIT 1',
   );
-  for (let after = -1; ; ) {
+  for (let after = -1; ;) {
     const event = next.get(image, after);
     if (!event) return;
     yield* pageRuns(event.value);

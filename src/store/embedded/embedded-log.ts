@@ -62,10 +62,9 @@ export class EmbeddedLog implements EventLog {
   ) {
     this.insert = db.prepare('INSERT INTO event (checkpoint, seq, type, schema, value) VALUES (?, ?, ?, ?, ?)');
     this.select = db.prepare('SELECT * FROM event WHERE offset >= ? AND offset < ? ORDER BY offset');
-    this.aborted = db.prepare("SELECT offset FROM event WHERE checkpoint = ? AND type = 'aborted' LIMIT 1").pluck() as Statement<
-      [string],
-      number
-    >;
+    this.aborted = db
+      .prepare("SELECT offset FROM event WHERE checkpoint = ? AND type = 'aborted' LIMIT 1")
+      .pluck() as Statement<[string], number>;
     this.last = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'event'").pluck() as Statement<[], number>;
     this.opened = this.readOpened() ?? this.writeOpened();
     this.packs = new EmbeddedPacks(db, place, dir);
@@ -94,7 +93,10 @@ export class EmbeddedLog implements EventLog {
   }
 
   async *read(from: LogPosition, to?: LogPosition): AsyncGenerator<LogBatch> {
-    const end = Math.min(to?.[0] ?? Infinity, guarded('read', this.place, () => this.endOffset()));
+    const end = Math.min(
+      to?.[0] ?? Infinity,
+      guarded('read', this.place, () => this.endOffset()),
+    );
     let next = from[0] ?? 0;
     while (next < end) {
       const batch = guarded('read', this.place, () => this.readBatch(next, end));
@@ -135,16 +137,27 @@ export class EmbeddedLog implements EventLog {
       });
     }
     if (!knownTypes.has(row.type)) {
-      throw new StoreError({ reason: 'damaged', operation: 'read', place, problem: `is of an unknown type, ${row.type}` });
+      throw new StoreError({
+        reason: 'damaged',
+        operation: 'read',
+        place,
+        problem: `is of an unknown type, ${row.type}`,
+      });
     }
     return { ...row, type: row.type as EventType, partition: 0 };
   }
 
   private readOpened(): LogOpened | undefined {
-    const row = this.db.prepare("SELECT * FROM event WHERE offset = 0 AND type = 'log-opened'").get() as EventRow | undefined;
+    const row = this.db.prepare("SELECT * FROM event WHERE offset = 0 AND type = 'log-opened'").get() as
+      EventRow | undefined;
     if (!row) {
       if (this.endOffset() === 0) return undefined;
-      throw new StoreError({ reason: 'damaged', operation: 'open', place: this.place, problem: 'has no log-opened event' });
+      throw new StoreError({
+        reason: 'damaged',
+        operation: 'open',
+        place: this.place,
+        problem: 'has no log-opened event',
+      });
     }
     return decodeValue('log-opened', this.checked(row).value);
   }
@@ -162,7 +175,9 @@ export class EmbeddedLog implements EventLog {
       const theirs = this.readOpened();
       if (theirs) return theirs;
       this.db
-        .prepare("INSERT INTO event (offset, checkpoint, seq, type, schema, value) VALUES (0, ?, ?, 'log-opened', ?, ?)")
+        .prepare(
+          "INSERT INTO event (offset, checkpoint, seq, type, schema, value) VALUES (0, ?, ?, 'log-opened', ?, ?)",
+        )
         .run(mine.logId, SEQ_OUTSIDE, EVENT_SCHEMA, encodeValue('log-opened', mine));
       return mine;
     });

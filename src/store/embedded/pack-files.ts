@@ -63,9 +63,10 @@ export class EmbeddedPacks implements PackStore {
 
   async *read(from: number): AsyncGenerator<PackBatch> {
     const end = guarded('read packs', this.place, () => (this.last.get() ?? 0) + 1);
-    for (let next = from; next < end; ) {
+    for (let next = from; next < end;) {
       const rows = guarded('read packs', this.place, () => this.select.all(next, BATCH_PACKS));
-      next = rows.length < BATCH_PACKS ? Math.max(end, (rows.at(-1)?.position ?? 0) + 1) : (rows.at(-1)?.position ?? 0) + 1;
+      next =
+        rows.length < BATCH_PACKS ? Math.max(end, (rows.at(-1)?.position ?? 0) + 1) : (rows.at(-1)?.position ?? 0) + 1;
       yield { packs: rows.map(packInfo), next };
     }
   }

@@ -70,7 +70,8 @@ export const fakeCodec: PagesCodec = {
       if (run.pack === null) continue;
       const slots = packs.get(run.pack) ?? Buffer.alloc(256);
       packs.set(run.pack, slots);
-      for (let slot = run.slot; slot < run.slot + run.count; slot++) slots[slot >> 3] = (slots[slot >> 3] ?? 0) | (1 << (slot & 7));
+      for (let slot = run.slot; slot < run.slot + run.count; slot++)
+        slots[slot >> 3] = (slots[slot >> 3] ?? 0) | (1 << (slot & 7));
     }
     return { pages, first, total, zeroPages, newPages, packs: [...packs].map(([id, slots]) => ({ id, slots })) };
   },
@@ -147,7 +148,10 @@ function parts1(image: FakeImage): Part[] {
   const start = { startTimeSec: BigInt(image.startTicks), startTimeNsec: 5n };
   const parts: Part[] = [
     ['record', head(1)],
-    ['record', record1(RecordType.TASK, pid, encodeCrTask({ pid, tgid: pid, taskCommLen: 16, comm: image.comm, ...start }))],
+    [
+      'record',
+      record1(RecordType.TASK, pid, encodeCrTask({ pid, tgid: pid, taskCommLen: 16, comm: image.comm, ...start })),
+    ],
     ['record', record1(RecordType.MM, pid, encodeCrMm({ tag: 1, mapCount: image.vmas.length }))],
   ];
   for (const vma of image.vmas) {
@@ -166,8 +170,19 @@ function parts1(image: FakeImage): Part[] {
     parts.push(...pageParts(vma, vma.runs));
   }
   parts.push(
-    ['record', record1(RecordType.MM_CONTEXT, pid, encodeCrMmContext({ ldtEntrySize: 8, nldt: 2 }), Buffer.alloc(16, 7))],
-    ['record', record1(RecordType.THREAD, pid, encodeCrThread({ gdtEntryTlsEntries: 3, sizeofTlsArray: 24 }), Buffer.alloc(24, 9))],
+    [
+      'record',
+      record1(RecordType.MM_CONTEXT, pid, encodeCrMmContext({ ldtEntrySize: 8, nldt: 2 }), Buffer.alloc(16, 7)),
+    ],
+    [
+      'record',
+      record1(
+        RecordType.THREAD,
+        pid,
+        encodeCrThread({ gdtEntryTlsEntries: 3, sizeofTlsArray: 24 }),
+        Buffer.alloc(24, 9),
+      ),
+    ],
     ['record', record1(RecordType.CPU, pid, Buffer.alloc(704, 3))],
     ['record', record1(RecordType.TAIL, 0, encodeCrTail({ magic: TAIL_MAGIC, cksum: [1, 1] }))],
   );
@@ -176,11 +191,20 @@ function parts1(image: FakeImage): Part[] {
 
 function parts2(image: FakeImage): Part[] {
   const { pid } = image;
-  const machine = encodeCr2Machine({ pageBytes: 4096, taskCount: 1, hostname: 'box', kernelRelease: '6.1.0-test', bootId: Buffer.alloc(16, 2) });
+  const machine = encodeCr2Machine({
+    pageBytes: 4096,
+    taskCount: 1,
+    hostname: 'box',
+    kernelRelease: '6.1.0-test',
+    bootId: Buffer.alloc(16, 2),
+  });
   const parts: Part[] = [
     ['record', head(2)],
     ['record', record2(RecordType.MACHINE, 0, machine)],
-    ['record', record2(RecordType.TASK2, pid, encodeCr2Task({ pid, comm: image.comm, startTicks: BigInt(image.startTicks) }))],
+    [
+      'record',
+      record2(RecordType.TASK2, pid, encodeCr2Task({ pid, comm: image.comm, startTicks: BigInt(image.startTicks) })),
+    ],
     // A record that this release does not know.
     ['record', record2(4000, 0, Buffer.alloc(5000, 1))],
   ];
@@ -205,7 +229,10 @@ function parts2(image: FakeImage): Part[] {
 export const deadWriter = { host: 'elsewhere', bootId: 'b', pid: 1, startTicks: 1 };
 
 /** The whole stream of an image: opened, records and pages, sealed. */
-export function streamOf(image: FakeImage, change: { opened?: Partial<Opened>; sealed?: Partial<Sealed> } = {}): EventMessage[] {
+export function streamOf(
+  image: FakeImage,
+  change: { opened?: Partial<Opened>; sealed?: Partial<Sealed> } = {},
+): EventMessage[] {
   const opened: Opened = {
     name: image.name,
     createdAt: '2026-01-02T03:04:05.000Z',
@@ -214,7 +241,9 @@ export function streamOf(image: FakeImage, change: { opened?: Partial<Opened>; s
     dedupPosition: [1],
     ...change.opened,
   };
-  const events: EventMessage[] = [{ type: 'opened', checkpoint: image.id, seq: 0, value: encodeValue('opened', opened) }];
+  const events: EventMessage[] = [
+    { type: 'opened', checkpoint: image.id, seq: 0, value: encodeValue('opened', opened) },
+  ];
   const parts = image.version === 1 ? parts1(image) : parts2(image);
   for (const [type, value] of parts) events.push({ type, checkpoint: image.id, seq: events.length, value });
   const chain = EventChain.start(image.id);
@@ -241,11 +270,21 @@ export function streamOf(image: FakeImage, change: { opened?: Partial<Opened>; s
 }
 
 export function aborted(checkpoint: string): EventMessage {
-  return { type: 'aborted', checkpoint, seq: SEQ_OUTSIDE, value: encodeValue('aborted', { reason: 'test', at: '2026-01-01T00:00:00.000Z' }) };
+  return {
+    type: 'aborted',
+    checkpoint,
+    seq: SEQ_OUTSIDE,
+    value: encodeValue('aborted', { reason: 'test', at: '2026-01-01T00:00:00.000Z' }),
+  };
 }
 
 export function deleted(checkpoint: string): EventMessage {
-  return { type: 'deleted', checkpoint, seq: SEQ_OUTSIDE, value: encodeValue('deleted', { at: '2026-01-01T00:00:00.000Z' }) };
+  return {
+    type: 'deleted',
+    checkpoint,
+    seq: SEQ_OUTSIDE,
+    value: encodeValue('deleted', { at: '2026-01-01T00:00:00.000Z' }),
+  };
 }
 
 /** A small image with a bit of everything. */
@@ -259,7 +298,15 @@ export function smallImage(id: string, change: Partial<FakeImage> = {}): FakeIma
     comm: 'worker',
     startTicks: 77,
     vmas: [
-      { start: 16, pages: 8, path: null, runs: [{ gap: 0, count: 2, pack: null, slot: 0, fresh: false }, { gap: 1, count: 3, pack: a, slot: 4, fresh: true }] },
+      {
+        start: 16,
+        pages: 8,
+        path: null,
+        runs: [
+          { gap: 0, count: 2, pack: null, slot: 0, fresh: false },
+          { gap: 1, count: 3, pack: a, slot: 4, fresh: true },
+        ],
+      },
       { start: 0x7f0000, pages: 4, path: '/lib/libc.so', runs: [{ gap: 1, count: 1, pack: a, slot: 0, fresh: true }] },
       { start: 0x7f0010, pages: 1, path: null, runs: [] },
     ],

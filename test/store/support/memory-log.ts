@@ -8,7 +8,13 @@ import type { EventLog, LogBatch, LogPosition, PackInfo } from '../../../src/sto
 export class MemoryLog implements EventLog {
   readonly kind = 'embedded';
   readonly place = 'memory';
-  readonly opened = { logId: '00'.repeat(16), schema: EVENT_SCHEMA, hash: 'sha256', salt: '11'.repeat(32), keyId: null } as const;
+  readonly opened = {
+    logId: '00'.repeat(16),
+    schema: EVENT_SCHEMA,
+    hash: 'sha256',
+    salt: '11'.repeat(32),
+    keyId: null,
+  } as const;
   readonly packList: PackInfo[] = [];
   readonly packs = {
     dir: '/nowhere',
