@@ -39,14 +39,14 @@ function sample(pid, marks) {
 }
 
 /**
- * Runs `command` with bash. Resolves to { seconds, memory, stdout }; `memory` is the sum over its processes, shell and cat left
+ * Runs `command` with bash. Resolves to { seconds, processorSeconds, memory, stdout }; `memory` is the sum over its processes, shell and cat left
  * out, of the most that each ever held. Rejects when the command fails.
  */
 export function measure(command, env = {}) {
   return new Promise((resolve, reject) => {
     const marks = new Map();
     const started = process.hrtime.bigint();
-    const child = spawn('bash', ['-o', 'pipefail', '-c', command], {
+    const child = spawn('bash', ['-o', 'pipefail', '-c', `TIMEFORMAT='CPU %U %S'; time { ${command}\n}`], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -58,13 +58,13 @@ export function measure(command, env = {}) {
     child.stdout.on('data', (chunk) => (stdout += chunk));
     child.stderr.on('data', (chunk) => (stderr += chunk));
     child.on('error', reject);
-    child.on('exit', (code) => {
+    child.on('close', (code) => {
       const seconds = Number(process.hrtime.bigint() - started) / 1e9;
       clearInterval(timer);
-      child.stdout.destroy();
       if (code !== 0) return reject(new Error(`${command}\nended with exit code ${code}\n${stderr}`));
       const memory = [...marks.values()].reduce((sum, bytes) => sum + bytes, 0);
-      resolve({ seconds, memory, stdout: stdout.trim() });
+      const [, user, system] = /^CPU (\S+) (\S+)$/m.exec(stderr) ?? [];
+      resolve({ seconds, processorSeconds: Number(user) + Number(system), memory, stdout: stdout.trim() });
     });
   });
 }
