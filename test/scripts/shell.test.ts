@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the build makes from the commands: completions that the shells take, and man pages that say what --help says.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const completions = join(root, 'completions');
+
+function shell(command: string, args: readonly string[]): string {
+  const env = { ...process.env, PATH: `${join(root, 'bin')}:${process.env['PATH'] ?? ''}` };
+  const result = spawnSync(command, args, { encoding: 'utf8', env });
+  if (result.error) throw result.error;
+  expect(result.stderr).toBe('');
+  expect(result.status).toBe(0);
+  return result.stdout;
+}
+
+const has = (command: string): boolean => spawnSync(command, ['--version']).error === undefined;
+
+/** What bash offers for the words, the last of which is being typed. */
+function bashOffers(...words: string[]): string[] {
+  const list = words.map((word) => `'${word}'`).join(' ');
+  const script = `source '${completions}/ckpt.bash'; COMP_WORDS=(${list}); COMP_CWORD=${words.length - 1}; _ckpt; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  return shell('bash', ['-c', script]).split('\n').filter(Boolean);
+}
+
+describe('completions', () => {
+  it('of bash offer commands, options and values', () => {
+    expect(bashOffers('ckpt', 'sa')).toEqual(['save']);
+    expect(bashOffers('ckpt', '--store', '/tmp', 'resta')).toEqual(['restart']);
+    expect(bashOffers('ckpt', 'save', '--fo')).toEqual(['--format']);
+    expect(bashOffers('ckpt', 'save', '--format', '')).toEqual(['1', '2']);
+    expect(bashOffers('ckpt', 'save', String(process.pid))).toContain(String(process.pid));
+    expect(bashOffers('ckpt', '--store', '/nonexistent', 'export', '@')).toEqual(['@last']);
+  });
+
+  it.skipIf(!has('zsh'))('of zsh are what zsh takes', () => {
+    shell('zsh', ['-f', '-n', join(completions, 'ckpt.zsh')]);
+  });
+
+  it.skipIf(!has('fish'))('of fish offer commands and options', () => {
+    const script = `source '${completions}/ckpt.fish'; complete -C 'ckpt sa'; complete -C 'ckpt save --fo'`;
+    expect(shell('fish', ['--no-config', '-c', script])).toMatch(/^save\t[\s\S]*^--format\t/m);
+  });
+});
+
+describe('man pages', () => {
+  const help = shell(join(root, 'bin', 'ckpt'), ['--help']);
+  const commands = [...help.matchAll(/^ {2}([a-z]+)(?: |$)/gm)]
+    .map((match) => match[1]!)
+    .filter((name) => name !== 'help');
+
+  it('are there for ckpt and each of its commands', () => {
+    expect(commands.length).toBeGreaterThan(10);
+    const pages = readdirSync(join(root, 'man'));
+    expect(pages).toEqual(expect.arrayContaining(['ckpt.1', ...commands.map((name) => `ckpt-${name}.1`)]));
+    for (const page of pages) expect(readFileSync(join(root, 'man', page), 'utf8')).toMatch(/^\.TH CKPT\S* 1 /m);
+  });
+
+  it('name every option that --help names', () => {
+    for (const name of commands) {
+      const words = shell(join(root, 'bin', 'ckpt'), [name, '--help']);
+      const page = readFileSync(join(root, 'man', `ckpt-${name}.1`), 'utf8').replaceAll('\\-', '-');
+      const own = words.split(/^Global Options:/m)[0] ?? '';
+      for (const [option] of own.matchAll(/--[a-z-]+/g))
+        if (option !== '--help') expect(page, `${name} ${option}`).toContain(option);
+    }
+  });
+});
