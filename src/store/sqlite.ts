@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How this project opens a SQLite file: private to its owner, write-ahead log, every commit on the disk before it is
-// answered, patient with other processes, and sure that the file is its own and not from a newer release.
+// How this project opens a SQLite file: private to its owner, with a write-ahead log, patient with other processes, and sure
+// that the file is its own and not from a newer release.
 import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { StoreError, errorCode, storeError } from './errors.js';
@@ -19,6 +19,11 @@ export interface SqliteSchema {
   readonly applicationId: number;
   /** The n-th makes version n of the schema. Never changed once released. */
   readonly migrations: readonly Migration[];
+  /**
+   * FULL: a commit is on the disk when it returns. NORMAL: a power cut may undo the last commits, in order, never half of one; for
+   * what can be made again.
+   */
+  readonly synchronous: 'FULL' | 'NORMAL';
 }
 
 /** Opens a file for reading and writing, making it when it is not there, and brings its schema up to date. */
@@ -35,7 +40,7 @@ export function openDatabase(path: string, schema: SqliteSchema): Db {
     db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     checkOwner(db, path, schema);
     useWriteAheadLog(db);
-    db.pragma('synchronous = FULL');
+    db.pragma(`synchronous = ${schema.synchronous}`);
     migrate(db, path, schema);
     return db;
   } catch (cause) {
@@ -73,10 +78,13 @@ function useWriteAheadLog(db: Db): void {
 }
 
 function checkOwner(db: Db, path: string, schema: SqliteSchema): void {
-  const found = db.pragma('application_id', { simple: true }) as number;
-  if (found === schema.applicationId) return;
-  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number;
-  if (found === 0 && tables === 0) return;
+  // One snapshot: another process may be making the schema at this moment.
+  const look = db.transaction(() => ({
+    found: db.pragma('application_id', { simple: true }) as number,
+    tables: db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number,
+  }));
+  const { found, tables } = look();
+  if (found === schema.applicationId || (found === 0 && tables === 0)) return;
   throw new StoreError({
     reason: 'damaged',
     operation: 'open',

@@ -7,6 +7,7 @@ import type { WriterIdentity } from '../format/events.js';
 import { AbsentLog } from './absent-log.js';
 import { digestCatalog } from './catalog/digest.js';
 import { Projection } from './catalog/projection.js';
+import { rebuildCatalog } from './catalog/rebuild.js';
 import { CatalogQueries } from './catalog/queries.js';
 import { catalogSchema } from './catalog/schema.js';
 import { openSql, type SqlSession } from './catalog/sql.js';
@@ -108,6 +109,9 @@ class OpenedStore implements Store {
   readonly catalog: CatalogQueries;
   readonly writer = currentWriter();
   private readonly projection: Projection;
+  private readonly codec: StoreOptions['codec'];
+  /** Projections and rebuilds of one store take turns; each would only repeat the other's work. */
+  private turn: Promise<void> = Promise.resolve();
 
   constructor(
     options: StoreOptions,
@@ -117,16 +121,24 @@ class OpenedStore implements Store {
     readonly exists: boolean,
   ) {
     this.dir = options.dir;
+    this.codec = options.codec;
     this.catalog = new CatalogQueries(db, catalogPath);
     this.projection = new Projection(db, catalogPath, options.codec);
   }
 
-  async catchUp(): Promise<void> {
-    if (this.exists) await this.projection.catchUp(this.log);
+  catchUp(): Promise<void> {
+    return this.inTurn(() => this.projection.catchUp(this.log));
   }
 
-  async rebuild(): Promise<void> {
-    if (this.exists) await this.projection.rebuild(this.log);
+  rebuild(): Promise<void> {
+    return this.inTurn(() => rebuildCatalog(this.db, this.catalogPath, this.log, this.codec));
+  }
+
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    if (!this.exists) return Promise.resolve();
+    const done = this.turn.then(work);
+    this.turn = done.catch(() => undefined);
+    return done;
   }
 
   async abortStale(): Promise<string[]> {
@@ -144,6 +156,7 @@ class OpenedStore implements Store {
   }
 
   async close(): Promise<void> {
+    await this.turn;
     this.db.close();
     await this.log.close();
   }

@@ -167,6 +167,26 @@ describe('a catalog', () => {
     expect(store.catalogDigest()).toBe(await catalogOfLog(store.log, fakeCodec));
   });
 
+  it('is rebuilt again and again while others write and project', async () => {
+    const store = await open();
+    const program = fileURLToPath(new URL('programs/project.mjs', import.meta.url));
+    const children = ['r0', 'r1'].map((prefix) =>
+      spawn(process.execPath, [program, dir, prefix, '25'], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    );
+    const ends = Promise.all(children.map((child) => once(child, 'exit')));
+    let running = true;
+    void ends.then(() => (running = false));
+    while (running) {
+      await store.rebuild();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(await ends).toEqual(children.map(() => [0, null]));
+    await store.catchUp();
+    expect(store.catalog.list()).toHaveLength(50);
+    expect(store.catalogDigest()).toBe(await catalogOfLog(store.log, fakeCodec));
+    expect(readdirSync(dir).filter((name) => name.includes('rebuild'))).toEqual([]);
+  });
+
   it('is whole after its projector is killed, again and again', async () => {
     const store = await open();
     const program = fileURLToPath(new URL('programs/project.mjs', import.meta.url));

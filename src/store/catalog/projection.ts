@@ -10,7 +10,6 @@ import { readValue } from './event-values.js';
 import type { Db } from '../sqlite.js';
 import { ImageStream, type PagesCodec } from './image-stream.js';
 import { CatalogRows } from './rows.js';
-import { projectedTables } from './schema.js';
 import { addSlots, countSlots, trimmedBitmap, wholeBitmap } from './slots.js';
 
 export class Projection {
@@ -38,33 +37,20 @@ export class Projection {
     this.checkLog(log, end);
     // Packs first: whatever an event names was put before it.
     await this.takePacks(log);
-    let position = this.position();
-    while (isBefore(position, end)) {
-      for await (const batch of log.read(position, end)) {
-        if (!this.transact(() => this.takeBatch(position, batch))) break;
-        position = [...batch.next];
-      }
-      position = this.position();
-    }
+    while (isBefore(this.position(), end)) await this.takeEvents(log, end);
   }
 
-  /** Makes the whole catalog anew from the log, in one transaction: others see the old one until the new one is complete. */
-  async rebuild(log: EventLog): Promise<void> {
-    const { db } = this;
-    this.guard(() => db.exec('BEGIN IMMEDIATE'));
-    try {
-      for (const table of projectedTables) db.exec(`DELETE FROM ${table}`);
-      this.rows.putMeta.run('log_id', log.opened.logId);
-      const end = await log.end();
-      let next = 0;
-      for await (const batch of log.packs.read(0)) next = this.putPacks(batch.packs, batch.next);
-      this.rows.putMeta.run('pack_position', String(next));
-      for await (const batch of log.read([], end)) this.takeBatch(this.position(), batch);
-      db.exec('COMMIT');
-    } catch (cause) {
-      if (db.inTransaction) db.exec('ROLLBACK');
-      throw storeError('rebuild', this.place, cause);
+  /** One pass over the log; it ends early when the catalog is set back meanwhile. */
+  private async takeEvents(log: EventLog, end: LogPosition): Promise<void> {
+    let from: LogPosition = this.position();
+    for await (const batch of log.read(from, end)) {
+      const position = from;
+      if (!this.transact(() => this.takeBatch(position, batch))) return;
+      from = batch.next;
     }
+    if (!isBefore(from, end)) return;
+    const problem = `ended before position ${end.join(' ')}`;
+    throw new StoreError({ reason: 'failed', operation: 'read', place: log.place, problem });
   }
 
   private checkLog(log: EventLog, end: LogPosition): void {

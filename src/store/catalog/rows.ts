@@ -111,9 +111,9 @@ export class CatalogRows {
     };
     this.insertImage = db.prepare("INSERT INTO image (id, state) VALUES (?, 'open')");
     this.image = db.prepare('SELECT * FROM image WHERE id = ?');
-    this.updateImage = db.prepare(
+    this.updateImage = db.prepare<[ImageRow]>(
       `UPDATE image SET ${imageColumns.map((column) => `${column} = @${column}`).join(', ')} WHERE image = @image`,
-    ) as Statement<[ImageRow]>;
+    );
     this.cursor = db.prepare('SELECT next_seq, chain, scan FROM image_cursor WHERE image = ?');
     this.putCursor = db.prepare(
       'INSERT OR REPLACE INTO image_cursor (image, next_seq, chain, scan) VALUES (?, ?, ?, ?)',

@@ -151,9 +151,9 @@ const recordTypes: readonly (readonly [string, number])[] = [
 ];
 
 /** "ckpC" */
-export const catalogSchema: SqliteSchema = { applicationId: 0x636b7043, migrations: [first] };
+export const catalogSchema: SqliteSchema = { applicationId: 0x636b7043, migrations: [first], synchronous: 'NORMAL' };
 
-/** Everything that the log says, child tables first; record_type is not from the log. */
+/** Everything that the log says; record_type is not from the log. */
 export const projectedTables = [
   'meta',
   'log_position',

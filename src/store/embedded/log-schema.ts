@@ -28,4 +28,4 @@ const first: Migration = (db) => {
 };
 
 /** "ckpL" */
-export const logSchema: SqliteSchema = { applicationId: 0x636b704c, migrations: [first] };
+export const logSchema: SqliteSchema = { applicationId: 0x636b704c, migrations: [first], synchronous: 'FULL' };
