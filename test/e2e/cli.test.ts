@@ -58,7 +58,7 @@ describe.each(cases)('$name', ({ program, options }) => {
 });
 
 describe('saving the same process again', () => {
-  it.each(['running', 'stopped'])('stores less than 1 %% of the first time (%s)', async (state) => {
+  it.each(['running', 'stopped'])('stores less than a hundredth of the first time (%s)', async (state) => {
     const { run, store } = await setUp(big(256));
     const { pid } = run.original;
     if (state === 'stopped') process.kill(pid, 'SIGSTOP');

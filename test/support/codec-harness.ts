@@ -5,7 +5,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type ImageSummary, loadCodec, packPath, type PageIndex, type ReaderOptions, type StreamEvent } from '../../src/codec/native.js';
+import {
+  type ImageSummary,
+  loadCodec,
+  packPath,
+  type PageIndex,
+  type ReaderOptions,
+  type StreamEvent,
+} from '../../src/codec/native.js';
 
 export interface IngestedImage {
   readonly events: StreamEvent[];

@@ -125,7 +125,18 @@ export function buildImage(shape: ImageShape): GeneratedImage {
 
 /** A plain shape to start from: one task, one thread, no memory. */
 export function plainShape(version: 1 | 2, changes: Partial<ImageShape> = {}): ImageShape {
-  const plain = { seed: 1, mappings: [], ldt: 0, tls: 0, tasks: 1, threads: 1, files: 0, timers: 0, pendingSignals: 0, unknown: [] };
+  const plain = {
+    seed: 1,
+    mappings: [],
+    ldt: 0,
+    tls: 0,
+    tasks: 1,
+    threads: 1,
+    files: 0,
+    timers: 0,
+    pendingSignals: 0,
+    unknown: [],
+  };
   return { version, ...plain, ...changes };
 }
 

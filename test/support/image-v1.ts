@@ -37,23 +37,58 @@ export function buildVersion1(shape: ImageShape): GeneratedImage {
   };
   const random = <T>(decode: (buffer: Buffer) => T, bytes: number): T => decode(noise.bytes(bytes));
 
-  record('HEAD', codec.encodeCrHead({ magic: codec.HEAD_MAGIC, major: 6, minor: 1, patch: noise.below(256), version: 1, flags: codec.CTX_CKPT, time: 1_700_000_000n }), 0);
-  record('TASK', codec.encodeCrTask({ ...random(codec.decodeCrTask, codec.CR_TASK_BYTES), taskCommLen: noise.below(17) }));
+  record(
+    'HEAD',
+    codec.encodeCrHead({
+      magic: codec.HEAD_MAGIC,
+      major: 6,
+      minor: 1,
+      patch: noise.below(256),
+      version: 1,
+      flags: codec.CTX_CKPT,
+      time: 1_700_000_000n,
+    }),
+    0,
+  );
+  record(
+    'TASK',
+    codec.encodeCrTask({ ...random(codec.decodeCrTask, codec.CR_TASK_BYTES), taskCommLen: noise.below(17) }),
+  );
   const mm = random(codec.decodeCrMm, codec.CR_MM_BYTES);
-  record('MM', codec.encodeCrMm({ ...mm, tag: 1, startCode: 1n, endCode: 1n + (mm.endCode >> 1n), startData: 0n, mapCount: shape.mappings.length }));
+  record(
+    'MM',
+    codec.encodeCrMm({
+      ...mm,
+      tag: 1,
+      startCode: 1n,
+      endCode: 1n + (mm.endCode >> 1n),
+      startData: 0n,
+      mapCount: shape.mappings.length,
+    }),
+  );
 
   let start = FIRST_ADDRESS;
   for (const mapping of shape.mappings) {
     const placed = placeMapping(mapping, start, noise.below(3));
     start = placed.end + BigInt(noise.below(2)) * PAGE;
-    const vma = { ...random(codec.decodeCrVma, codec.CR_VMA_BYTES), how: mapping.pathBytes ? 2 : 1, vmStart: placed.start, vmEnd: placed.end };
+    const vma = {
+      ...random(codec.decodeCrVma, codec.CR_VMA_BYTES),
+      how: mapping.pathBytes ? 2 : 1,
+      vmStart: placed.start,
+      vmEnd: placed.end,
+    };
     record('VMA', codec.encodeCrVma({ ...vma, npages: mapping.pages.length, namelen: mapping.pathBytes }));
     if (mapping.pathBytes) record('STR', noise.path(mapping.pathBytes), 0);
     image.raw(placed.addresses, image.contents(mapping.pages));
   }
 
   record('MM_CONTEXT', codec.encodeCrMmContext({ ldtEntrySize: 8, nldt: shape.ldt }), pid, noise.bytes(shape.ldt * 8));
-  record('THREAD', codec.encodeCrThread({ gdtEntryTlsEntries: 3, sizeofTlsArray: 24, ntls: shape.tls }), pid, noise.bytes(24));
+  record(
+    'THREAD',
+    codec.encodeCrThread({ gdtEntryTlsEntries: 3, sizeofTlsArray: 24, ntls: shape.tls }),
+    pid,
+    noise.bytes(24),
+  );
   record('CPU', noise.bytes(codec.CR_CPU_BYTES));
   record('TAIL', codec.encodeCrTail({ magic: codec.TAIL_MAGIC, cksum: [1, 1] }), 0);
   return image.done(1);

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import * as codec from '../../src/format/generated/image.js';
-import { type GeneratedImage, ImageBytes, type ImageShape, type MappingShape, type UnknownRecordShape } from './image-generator.js';
+import {
+  type GeneratedImage,
+  ImageBytes,
+  type ImageShape,
+  type MappingShape,
+  type UnknownRecordShape,
+} from './image-generator.js';
 import { FIRST_ADDRESS, placeMapping } from './image-v1.js';
 
 const { RecordType } = codec;
@@ -40,9 +46,25 @@ class Version2Builder {
 
   build(): GeneratedImage {
     const { image, shape } = this;
-    const head = codec.encodeCrHead({ magic: codec.HEAD_MAGIC, major: 6, minor: 18, patch: 1, version: 2, flags: codec.CTX_CKPT, time: 1_700_000_000n });
+    const head = codec.encodeCrHead({
+      magic: codec.HEAD_MAGIC,
+      major: 6,
+      minor: 18,
+      patch: 1,
+      version: 2,
+      flags: codec.CTX_CKPT,
+      time: 1_700_000_000n,
+    });
     image.record(codec.encodeCrHdr({ type: RecordType.HEAD, len: head.length, id: 0 }), head);
-    this.record('MACHINE', 0, codec.encodeCr2Machine({ ...this.random(codec.decodeCr2Machine, codec.CR2_MACHINE_BYTES), pageBytes: 4096, taskCount: shape.tasks }));
+    this.record(
+      'MACHINE',
+      0,
+      codec.encodeCr2Machine({
+        ...this.random(codec.decodeCr2Machine, codec.CR2_MACHINE_BYTES),
+        pageBytes: 4096,
+        taskCount: shape.tasks,
+      }),
+    );
     for (let task = 0; task < shape.tasks; task++) this.task(task === 0 ? shape.mappings : []);
     // What was to stand behind the end stands before the tail, which counts it.
     this.unknownUpTo(Infinity);
@@ -62,13 +84,33 @@ class Version2Builder {
     const { shape } = this;
     const { noise } = this.image;
     const pid = noise.next();
-    this.record('TASK2', pid, codec.encodeCr2Task({ ...this.random(codec.decodeCr2Task, codec.CR2_TASK_BYTES), pid, threadCount: shape.threads, fileCount: shape.files, state: 1 + noise.below(2) }));
+    this.record(
+      'TASK2',
+      pid,
+      codec.encodeCr2Task({
+        ...this.random(codec.decodeCr2Task, codec.CR2_TASK_BYTES),
+        pid,
+        threadCount: shape.threads,
+        fileCount: shape.files,
+        state: 1 + noise.below(2),
+      }),
+    );
     const groups = noise.below(5);
-    this.record('CREDS', pid, codec.encodeCr2Creds({ ...this.random(codec.decodeCr2Creds, codec.CR2_CREDS_BYTES), groupCount: groups }), noise.bytes(groups * 4));
+    this.record(
+      'CREDS',
+      pid,
+      codec.encodeCr2Creds({ ...this.random(codec.decodeCr2Creds, codec.CR2_CREDS_BYTES), groupCount: groups }),
+      noise.bytes(groups * 4),
+    );
     this.record('RLIMITS', pid, codec.encodeCr2Rlimits({ count: 16, reserved: 0 }), noise.bytes(16 * 16));
     for (const kind of noise.below(2) ? [1, 2, 3] : [1, 2]) {
       const pathBytes = 2 + noise.below(40);
-      this.record('PATH', pid, codec.encodeCr2Path({ ...this.random(codec.decodeCr2Path, codec.CR2_PATH_BYTES), kind, pathBytes }), noise.path(pathBytes));
+      this.record(
+        'PATH',
+        pid,
+        codec.encodeCr2Path({ ...this.random(codec.decodeCr2Path, codec.CR2_PATH_BYTES), kind, pathBytes }),
+        noise.path(pathBytes),
+      );
     }
     this.record('SIGACTIONS', pid, codec.encodeCr2Sigactions({ count: 64, reserved: 0 }), noise.bytes(64 * 32));
     this.pending(pid, 0);
@@ -81,14 +123,25 @@ class Version2Builder {
 
   pending(id: number, ofThread: 0 | 1): void {
     const count = this.shape.pendingSignals;
-    this.record('SIGPENDING', id >>> 0, codec.encodeCr2Sigpending({ count, siginfoBytes: 128, ofThread, reserved: 0 }), this.image.noise.bytes(count * 128));
+    this.record(
+      'SIGPENDING',
+      id >>> 0,
+      codec.encodeCr2Sigpending({ count, siginfoBytes: 128, ofThread, reserved: 0 }),
+      this.image.noise.bytes(count * 128),
+    );
   }
 
   file(pid: number, fd: number): void {
     const { noise } = this.image;
     const kind = 1 + noise.below(4);
     const pathBytes = kind === 4 ? 0 : 2 + noise.below(60);
-    const file = { ...this.random(codec.decodeCr2File, codec.CR2_FILE_BYTES), fd, kind, sameAs: fd ? noise.below(fd + 1) - 1 : -1, pathBytes };
+    const file = {
+      ...this.random(codec.decodeCr2File, codec.CR2_FILE_BYTES),
+      fd,
+      kind,
+      sameAs: fd ? noise.below(fd + 1) - 1 : -1,
+      pathBytes,
+    };
     this.record('FILE', pid, codec.encodeCr2File(file), pathBytes ? noise.path(pathBytes) : Buffer.alloc(0));
   }
 
@@ -96,14 +149,33 @@ class Version2Builder {
     const { noise } = this.image;
     const mm = this.random(codec.decodeCr2Mm, codec.CR2_MM_BYTES);
     const auxvBytes = 16 * noise.below(20);
-    this.record('MM2', pid, codec.encodeCr2Mm({ ...mm, startCode: 0n, startData: 0n, mapCount: mappings.length, auxvBytes }), noise.bytes(auxvBytes));
-    this.record('VDSO', pid, codec.encodeCr2Vdso({ ...this.random(codec.decodeCr2Vdso, codec.CR2_VDSO_BYTES), buildIdBytes: noise.below(33) }));
+    this.record(
+      'MM2',
+      pid,
+      codec.encodeCr2Mm({ ...mm, startCode: 0n, startData: 0n, mapCount: mappings.length, auxvBytes }),
+      noise.bytes(auxvBytes),
+    );
+    this.record(
+      'VDSO',
+      pid,
+      codec.encodeCr2Vdso({ ...this.random(codec.decodeCr2Vdso, codec.CR2_VDSO_BYTES), buildIdBytes: noise.below(33) }),
+    );
     let start = FIRST_ADDRESS;
     for (const mapping of mappings) {
       const placed = placeMapping(mapping, start, noise.below(3));
       start = placed.end + BigInt(noise.below(2) * codec.PAGE_BYTES);
-      const vma = { ...this.random(codec.decodeCr2Vma, codec.CR2_VMA_BYTES), start: placed.start, end: placed.end, kind: mapping.pathBytes ? 2 : 1 };
-      this.record('VMA2', pid, codec.encodeCr2Vma({ ...vma, buildIdBytes: noise.below(33), pathBytes: mapping.pathBytes }), mapping.pathBytes ? noise.path(mapping.pathBytes) : Buffer.alloc(0));
+      const vma = {
+        ...this.random(codec.decodeCr2Vma, codec.CR2_VMA_BYTES),
+        start: placed.start,
+        end: placed.end,
+        kind: mapping.pathBytes ? 2 : 1,
+      };
+      this.record(
+        'VMA2',
+        pid,
+        codec.encodeCr2Vma({ ...vma, buildIdBytes: noise.below(33), pathBytes: mapping.pathBytes }),
+        mapping.pathBytes ? noise.path(mapping.pathBytes) : Buffer.alloc(0),
+      );
       // A mapping's pages come in one PAGES record or in several.
       const step = noise.below(2) ? codec.PAGES_PER_RECORD_MAX : 1 + noise.below(100);
       for (let first = 0; first < mapping.pages.length; first += step) {
@@ -112,17 +184,32 @@ class Version2Builder {
         this.record('PAGES', pid, codec.encodeCr2Pages({ count: pages.length }), addresses, this.image.contents(pages));
       }
     }
-    if (this.shape.ldt) this.record('LDT', pid, codec.encodeCr2Ldt({ count: this.shape.ldt, reserved: 0 }), noise.bytes(this.shape.ldt * 8));
+    if (this.shape.ldt)
+      this.record(
+        'LDT',
+        pid,
+        codec.encodeCr2Ldt({ count: this.shape.ldt, reserved: 0 }),
+        noise.bytes(this.shape.ldt * 8),
+      );
   }
 
   thread(tid: number): void {
     const { noise } = this.image;
     const id = tid >>> 0;
-    this.record('THREAD2', id, codec.encodeCr2Thread({ ...this.random(codec.decodeCr2Thread, codec.CR2_THREAD_BYTES), tid: id }));
+    this.record(
+      'THREAD2',
+      id,
+      codec.encodeCr2Thread({ ...this.random(codec.decodeCr2Thread, codec.CR2_THREAD_BYTES), tid: id }),
+    );
     if (noise.below(2)) this.pending(id, 1);
     this.record('REGS', id, noise.bytes(codec.CR2_REGS_BYTES));
     const areaBytes = 576 + 64 * noise.below(40);
-    this.record('XSTATE', id, codec.encodeCr2Xstate({ ...this.random(codec.decodeCr2Xstate, codec.CR2_XSTATE_BYTES), areaBytes }), noise.bytes(areaBytes));
+    this.record(
+      'XSTATE',
+      id,
+      codec.encodeCr2Xstate({ ...this.random(codec.decodeCr2Xstate, codec.CR2_XSTATE_BYTES), areaBytes }),
+      noise.bytes(areaBytes),
+    );
     if (this.shape.tls) this.record('TLS', id, codec.encodeCr2Tls({ count: 3, firstEntry: 12 }), noise.bytes(24));
   }
 }

@@ -22,11 +22,11 @@ export interface StartOptions {
 /** Upper bound of every wait in the tests, milliseconds: only a failing test ever waits so long. */
 export const waitMsMax = 60_000;
 
-/** Lines of a stream, kept, with a cursor for those that wait for the next one. */
+/** Lines of a stream, kept; each can be waited for once. */
 export class Lines {
   readonly all: string[] = [];
   private rest = '';
-  private next = 0;
+  private readonly seen = new Set<number>();
   private wake: (() => void) | undefined;
   private ended = false;
 
@@ -53,13 +53,14 @@ export class Lines {
     });
   }
 
-  /** The first line not yet waited for that matches; lines before it are passed over. Rejects at the stream's end, or in time. */
+  /** The first line that matches and was not given out before. Rejects at the stream's end, or in time. */
   async wait(pattern: RegExp, timeoutMs = waitMsMax): Promise<string> {
     const end = Date.now() + timeoutMs;
     for (;;) {
-      while (this.next < this.all.length) {
-        const line = this.all[this.next++] as string;
-        if (pattern.test(line)) return line;
+      const found = this.all.findIndex((line, i) => !this.seen.has(i) && pattern.test(line));
+      if (found >= 0) {
+        this.seen.add(found);
+        return this.all[found] as string;
       }
       if (this.ended) throw new Error(`the output ended without ${String(pattern)}:\n${this.text()}`);
       const left = end - Date.now();
