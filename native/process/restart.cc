@@ -45,7 +45,8 @@ class Restart : public ImageSink {
     } catch (const RestartError&) {
       throw;
     } catch (const ProcessError& error) {
-      // What went wrong on the way went wrong with the record that was read last.
+      // What the plan refuses is not about one record; what went wrong on the way went wrong with the one read last.
+      if (planning_ && error.exit() != kDamaged) throw;
       throw RestartError(error.exit(), error.what(), error.hint(), input.place());
     }
     // Version 1 does not name the program: it is the file that holds its code.
@@ -60,6 +61,7 @@ class Restart : public ImageSink {
 
  private:
   void layout(const TaskImage& image) override {
+    planning_ = true;
     checkPlan(image, options_.ignoreCpu, status_);
     files_ = std::make_unique<RestartFiles>(image, StandardStreams{options_.detach, options_.imageFd}, status_);
     places_.directory = files_->directory(image, CKPT_PATH_CWD);
@@ -72,6 +74,7 @@ class Restart : public ImageSink {
     child_->strip();
     if (image.vdso.vdso_bytes != 0) child_->placeKernel(image.vdso.vdso_start);
     memory_ = std::make_unique<RestartMemory>(child_.get(), &image_, &status_);
+    planning_ = false;
   }
 
   void mapping(const ImageMapping& mapping) override { memory_->mapping(mapping); }
@@ -89,6 +92,7 @@ class Restart : public ImageSink {
   const Status& status_;
   TaskImage image_;
   RestartPlaces places_;
+  bool planning_ = false;
   std::unique_ptr<RestartFiles> files_;
   std::unique_ptr<RestartChild> child_;
   std::unique_ptr<RestartMemory> memory_;

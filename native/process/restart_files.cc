@@ -30,8 +30,9 @@ int openFlags(uint32_t recorded) {
 RestartFiles::RestartFiles(const TaskImage& image, const StandardStreams& streams, const Status& status) : streams_(streams), status_(status) {
   rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
+  ownLimit_ = limit;
   limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);  // ours; the task gets its own limits later
+  setrlimit(RLIMIT_NOFILE, &limit);
 
   const int highest = image.files.empty() ? 2 : std::max(2, image.files.back().fixed.fd);
   base_ = std::max(kLowestBase, highest + 1);
@@ -115,6 +116,8 @@ void RestartFiles::install(RestartChild* child) {
     from = fd + 1;
   }
   child->must("close descriptors", SYS_close_range, static_cast<uint64_t>(from), ~0u, 0);
+  // Our own limit again, for images that do not say theirs.
+  prlimit(child->pid(), RLIMIT_NOFILE, &ownLimit_, nullptr);
 }
 
 }  // namespace ckpt

@@ -5,6 +5,8 @@
 #ifndef CKPT_PROCESS_RESTART_FILES_H
 #define CKPT_PROCESS_RESTART_FILES_H
 
+#include <sys/resource.h>
+
 #include <map>
 #include <vector>
 
@@ -43,6 +45,7 @@ class RestartFiles {
   };
   StandardStreams streams_;
   const Status& status_;
+  rlimit ownLimit_{};
   int base_ = 0;                 // all our sources are at or above it, all targets below
   std::vector<Fd> kept_;
   std::map<int, Entry> entries_;  // by the task's number

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/restart_plan.h"
 
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -40,6 +42,12 @@ constexpr struct {
     {5, 5, "abm"},           {5, 6, "sse4a"},       {5, 8, "3dnowprefetch"}, {5, 11, "xop"},
     {5, 16, "fma4"},         {5, 21, "tbm"},
 };
+
+bool hasCapability(int capability) {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  return syscall(SYS_capget, &header, data) == 0 && (data[capability / 32].effective >> (capability % 32) & 1);
+}
 
 void checkProcessor(const TaskImage& image, bool ignoreCpu) {
   const cr2_machine here = describeMachine();
@@ -107,9 +115,11 @@ void checkCredentials(const TaskImage& image, const Status& status) {
 }
 
 void checkLimits(const TaskImage& image, const Status& status) {
+  // root inside a container often has no CAP_SYS_RESOURCE.
+  const bool mayRaise = hasCapability(CAP_SYS_RESOURCE);
   for (size_t i = 0; i < image.limits.size() && i < RLIM_NLIMITS; i++) {
     rlimit ours;
-    if (geteuid() == 0 || getrlimit(static_cast<__rlimit_resource>(i), &ours) != 0 || image.limits[i].hard <= ours.rlim_max) continue;
+    if (mayRaise || getrlimit(static_cast<__rlimit_resource>(i), &ours) != 0 || image.limits[i].hard <= ours.rlim_max) continue;
     const std::string name = "resource limit " + std::to_string(i);
     if (image.limits[i].soft > ours.rlim_max)
       throw ProcessError(kCannot, "the task's " + name + " is " + std::to_string(image.limits[i].soft) + ", this process's hard limit " + std::to_string(ours.rlim_max), "raise the hard limit, or restart as root");

@@ -157,7 +157,9 @@ void RestartState::limits() {
   for (size_t i = 0; i < image_.limits.size() && i < RLIM_NLIMITS; i++) {
     const auto resource = static_cast<__rlimit_resource>(i);
     rlimit limit = {image_.limits[i].soft, image_.limits[i].hard}, ours;
-    if (geteuid() != 0 && getrlimit(resource, &ours) == 0) limit.rlim_max = std::min(limit.rlim_max, ours.rlim_max);
+    if (prlimit(child_.pid(), resource, &limit, nullptr) == 0) continue;
+    // The plan has said so: without the privilege the hard limit is at most ours.
+    if (getrlimit(resource, &ours) == 0) limit.rlim_max = std::min(limit.rlim_max, ours.rlim_max);
     if (prlimit(child_.pid(), resource, &limit, nullptr) != 0) status_.warning("cannot set resource limit " + std::to_string(i) + ": " + strerror(errno));
   }
 }
