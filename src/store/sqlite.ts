@@ -3,7 +3,9 @@
 // How this project opens a SQLite file: private to its owner, with a write-ahead log, patient with other processes, and sure
 // that the file is its own and not from a newer release.
 import { closeSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
+import { syncDirectoryNow } from './directories.js';
 import { StoreError, errorCode, storeError } from './errors.js';
 
 export type Db = Database.Database;
@@ -28,12 +30,14 @@ export interface SqliteSchema {
 
 /** Opens a file for reading and writing, making it when it is not there, and brings its schema up to date. */
 export function openDatabase(path: string, schema: SqliteSchema): Db {
+  let isNew = true;
   try {
     // SQLite would make the file with the umask's mode; its -wal and -shm files take the mode of this one. Only ever a new file:
     // closing any descriptor of a file drops all locks that this process, and so SQLite, holds on it.
     closeSync(openSync(path, 'wx', 0o600));
   } catch (cause) {
     if (errorCode(cause) !== 'EEXIST') throw storeError('open', path, cause);
+    isNew = false;
   }
   let db: Db | undefined;
   try {
@@ -42,6 +46,7 @@ export function openDatabase(path: string, schema: SqliteSchema): Db {
     useWriteAheadLog(db);
     db.pragma(`synchronous = ${schema.synchronous}`);
     migrate(db, path, schema);
+    if (isNew) syncDirectoryNow(dirname(path));
     return db;
   } catch (cause) {
     db?.close();

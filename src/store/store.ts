@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A store: a directory with the log (or a way to it), its packs, and the catalog that is projected from them.
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import type { Codec } from '../codec/native.js';
 import type { WriterIdentity } from '../format/events.js';
 import { AbsentLog } from './absent-log.js';
@@ -11,6 +11,7 @@ import { rebuildCatalog } from './catalog/rebuild.js';
 import { CatalogQueries } from './catalog/queries.js';
 import { catalogSchema } from './catalog/schema.js';
 import { openSql, type SqlSession } from './catalog/sql.js';
+import { makeDirectory } from './directories.js';
 import { openEmbeddedLog } from './embedded/embedded-log.js';
 import { errorCode, StoreError, storeError } from './errors.js';
 import { abortStale } from './fencing.js';
@@ -76,14 +77,6 @@ function openEmbedded(dir: string, create: boolean): EventLog {
 
 function absentStore(options: StoreOptions): Store {
   return new OpenedStore(options, new AbsentLog(options.dir), openMemory(catalogSchema), ':memory:', false);
-}
-
-function makeDirectory(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw storeError('create', dir, cause);
-  }
 }
 
 function openCatalog(path: string, replaceDamaged: boolean): Db {

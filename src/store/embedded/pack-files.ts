@@ -11,6 +11,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Statement } from 'better-sqlite3';
 import { packPath } from '../../codec/native.js';
+import { makeDirectory, syncDirectory } from '../directories.js';
 import { errorCode, guarded, StoreError, storeError } from '../errors.js';
 import type { NewPack, PackBatch, PackInfo, PackStore } from '../log.js';
 import { bootId, currentWriter, pidNamespace, processStartTicks } from '../machine.js';
@@ -51,7 +52,7 @@ export class EmbeddedPacks implements PackStore {
 
   async put(packs: readonly NewPack[]): Promise<void> {
     if (packs.length === 0) return;
-    await mkdir(this.temporaryDir, { recursive: true, mode: 0o700 });
+    makeDirectory(this.temporaryDir);
     const settled = await Promise.allSettled(packs.map((pack) => this.writeFile(pack)));
     const failed = settled.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
@@ -146,20 +147,6 @@ async function fileBytes(path: string): Promise<number | null> {
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return null;
     throw storeError('open pack', path, cause);
-  }
-}
-
-/** A name is durable when its directory is. */
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    const directory = await open(path, 'r');
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
-  } catch (cause) {
-    throw storeError('sync', path, cause);
   }
 }
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Directories of a store: private to their owner, and on the disk before anybody relies on a name in them.
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { storeError } from './errors.js';
+
+/** Makes a directory and those above it that are missing, mode 0700. StoreError. */
+export function makeDirectory(path: string): void {
+  try {
+    const first = mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) syncSync(dirname(made));
+  } catch (cause) {
+    throw storeError('create', path, cause);
+  }
+}
+
+/** A name is durable when its directory is. StoreError. */
+export async function syncDirectory(path: string): Promise<void> {
+  try {
+    const directory = await open(path, 'r');
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  } catch (cause) {
+    throw storeError('sync', path, cause);
+  }
+}
+
+/** The same for names that are made once in the life of a store. */
+export function syncDirectoryNow(path: string): void {
+  try {
+    syncSync(path);
+  } catch (cause) {
+    throw storeError('sync', path, cause);
+  }
+}
+
+function syncSync(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
