@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { Ckpt, type CheckpointRow } from '../ckpt.js';
 import { CkptError } from '../format/errors.js';
+import { exitCodes, stoppedBy } from './exit-code.js';
 import { resolveSettings, type Settings } from './config.js';
 import { toJson } from './json.js';
 import { Progress } from './progress.js';
@@ -42,7 +43,8 @@ export class Context {
   stopOnSignals(): void {
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(name, () => {
-        if (this.#stop.signal.aborted) process.exit(130);
+        if (this.#stop.signal.aborted) process.exit(exitCodes.cancelled);
+        stoppedBy(name);
         this.#stop.abort(new CkptError('cancelled', 'interrupted'));
       });
     }

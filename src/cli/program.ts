@@ -20,7 +20,7 @@ import { verifyCommand } from './commands/verify.js';
 const exitCodeHelp = `
 Exit codes:
   0 done   1 failed   2 usage   3 no such checkpoint   4 image or store damaged or invalid
-  5 this machine cannot do it   125 restart itself failed   130 interrupted
+  5 this machine cannot do it   125 restart itself failed   130 or 143 interrupted
 
 ID is a checkpoint's id, its name (the newest with that name), the beginning of its id, or @last.
 Settings come from the config file, then the environment, then options; see ckpt doctor.`;
