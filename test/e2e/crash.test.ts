@@ -86,7 +86,7 @@ describe('ckpt ingest', () => {
       const child = store.start(['ingest', '-']);
       await feed(child, image.length - 1000);
       const { code } = await child.kill(signal);
-      expect(code, child.describe()).toBe(130);
+      expect(code, child.describe()).toBe(signal === 'SIGTERM' ? 143 : 130);
       expect(child.out.text()).toBe('');
       await store.expectWhole([sound]);
       const states = JSON.parse(
@@ -118,7 +118,7 @@ describe('ckpt save', () => {
   it.each([
     ['SIGINT', 'ckpt alone', 130, '--kill'],
     ['SIGINT', 'the whole job', 130, '--kill'],
-    ['SIGTERM', 'ckpt alone', 130, '--stop'],
+    ['SIGTERM', 'ckpt alone', 143, '--stop'],
     ['SIGKILL', 'ckpt alone', null, '--kill'],
     ['SIGKILL', 'its ckpt-process', 1, '--kill'],
   ] as const)('%s of %s: the task runs on, the store is whole', async (signal, whom, code, option) => {
