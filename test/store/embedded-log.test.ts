@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { packPath } from '../../src/codec/native.js';
 import { openEmbeddedLog } from '../../src/store/embedded/embedded-log.js';
 import { eventLogContract } from '../contract/event-log.contract.js';
 
@@ -83,6 +84,28 @@ describe('log.db', () => {
     db.exec('DELETE FROM event');
     db.close();
     expect(() => openEmbeddedLog({ dir })).toThrow(expect.objectContaining({ reason: 'damaged' }));
+  });
+
+  it('mends a pack file that a crash has cut off, and says where one cannot be written', async () => {
+    const log = openEmbeddedLog({ dir });
+    const bytes = Buffer.from('a pack');
+    const pack = { id: 'ab'.repeat(32), bytes, pages: 1, rawBytes: 4096, storedBytes: bytes.length, stream: 's' };
+    mkdirSync(join(dir, 'packs/ab'), { recursive: true });
+    writeFileSync(packPath(join(dir, 'packs'), pack.id), 'a p');
+    await log.packs.put([pack]);
+    expect(readFileSync(packPath(log.packs.dir, pack.id))).toEqual(bytes);
+
+    writeFileSync(join(dir, 'packs/cd'), 'in the way');
+    const blocked = { ...pack, id: 'cd'.repeat(32) };
+    await expect(log.packs.put([blocked, { ...pack, id: 'ef'.repeat(32) }])).rejects.toMatchObject({
+      kind: 'failed',
+      message: expect.stringContaining(blocked.id),
+    });
+    const listed: string[] = [];
+    for await (const batch of log.packs.read(0)) listed.push(...batch.packs.map((info) => info.id));
+    expect(listed).toEqual([pack.id]);
+    expect(readdirSync(join(dir, 'packs/tmp'))).toEqual([]);
+    await log.close();
   });
 
   it('clears away temporary files of the dead, not of the living', async () => {
