@@ -66,7 +66,7 @@ void captureFromProc(pid_t pid, bool groupStopped, Capture* capture);
 void captureVdso(const Tracee& tracee, const std::vector<Mapping>& mappings, Capture* capture);
 
 /** Registers, XSAVE area, TLS, debug registers, signal mask, pending signals, rseq, robust list. */
-void captureThread(const Tracee& tracee, Capture* capture);
+void captureThread(Tracee* tracee, Capture* capture);
 
 /** Actions, timers, alternate stack, LDT, brk and the like, by system calls in the task; it must be in the calling state. */
 void captureByCalls(Tracee* tracee, const Status& status, Capture* capture);

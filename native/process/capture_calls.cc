@@ -46,11 +46,14 @@ class Calls {
 };
 
 void captureActions(Tracee* tracee, Calls* calls, Capture* capture) {
+  constexpr int kBatch = 16;  // as many as fit into the scratch memory
   capture->actions.resize(kSignals);
-  for (int signal = 1; signal <= kSignals; signal++)
-    calls->must("rt_sigaction", SYS_rt_sigaction, static_cast<uint64_t>(signal), 0,
-                calls->address() + static_cast<uint64_t>(signal - 1) * sizeof(SignalAction), 8);
-  tracee->readMemory(calls->address(), capture->actions.data(), kSignals * sizeof(SignalAction));
+  for (int first = 0; first < kSignals; first += kBatch) {
+    for (int i = 0; i < kBatch; i++)
+      calls->must("rt_sigaction", SYS_rt_sigaction, static_cast<uint64_t>(first + i + 1), 0,
+                  calls->address() + static_cast<uint64_t>(i) * sizeof(SignalAction), 8);
+    tracee->readMemory(calls->address(), &capture->actions[static_cast<size_t>(first)], kBatch * sizeof(SignalAction));
+  }
 }
 
 void captureTimers(pid_t pid, Calls* calls, const Status& status, Capture* capture) {
@@ -137,7 +140,11 @@ void captureByCalls(Tracee* tracee, const Status& status, Capture* capture) {
   calls.must("sigaltstack", SYS_sigaltstack, 0, calls.address());
   tracee->readMemory(calls.address(), &altstack, sizeof altstack);
   capture->thread.altstack_sp = altstack.sp;
-  capture->thread.altstack_flags = altstack.flags;
+  // Our calls run with a stack pointer of their own: whether the task is on the alternate stack, its own one says.
+  constexpr __u32 kOnStack = 1, kAutodisarm = 1u << 31;
+  __u64 sp = capture->registers.rsp;
+  bool on = !(altstack.flags & kAutodisarm) && sp > altstack.sp && sp - altstack.sp <= altstack.bytes;
+  capture->thread.altstack_flags = (altstack.flags & ~kOnStack) | (on ? kOnStack : 0);
   capture->thread.altstack_bytes = altstack.bytes;
 
   cr2_task& task = capture->task;

@@ -31,8 +31,12 @@ bool isEmpty(const user_desc& d) {
          d.limit_in_pages == 0 && d.seg_not_present == 1 && d.useable == 0;
 }
 
-/** Inside a restartable sequence the task goes on at its abort handler, as after any preemption. */
-void leaveRseqSection(const Tracee& tracee, const cr2_thread& thread, user_regs_struct* registers) {
+/**
+ * Inside a restartable sequence the task goes on at its abort handler, as after any preemption. So does the original: the calls
+ * we run in it leave the section, which the kernel then forgets.
+ */
+void leaveRseqSection(Tracee* traceePointer, const cr2_thread& thread, user_regs_struct* registers) {
+  Tracee& tracee = *traceePointer;
   struct {
     __u32 version, flags;
     __u64 start, length, abort;
@@ -41,7 +45,11 @@ void leaveRseqSection(const Tracee& tracee, const cr2_thread& thread, user_regs_
   if (!thread.rseq_addr || tracee.tryReadMemory(thread.rseq_addr + 8, &pointer, sizeof pointer) != sizeof pointer || !pointer)
     return;
   if (tracee.tryReadMemory(pointer, &section, sizeof section) != sizeof section) return;
-  if (registers->rip - section.start < section.length) registers->rip = section.abort;
+  if (registers->rip - section.start >= section.length) return;
+  registers->rip = section.abort;
+  user_regs_struct own = tracee.registers();
+  own.rip = section.abort;
+  tracee.setRegisters(own);
 }
 
 void captureRegisters(const Tracee& tracee, Capture* capture) {
@@ -69,7 +77,8 @@ void captureXstate(const Tracee& tracee, Capture* capture) {
 
 }  // namespace
 
-void captureThread(const Tracee& tracee, Capture* capture) {
+void captureThread(Tracee* traceePointer, Capture* capture) {
+  const Tracee& tracee = *traceePointer;
   cr2_thread& thread = capture->thread;
   capture->registers = tracee.registers();
   if (capture->registers.cs != 0x33)
@@ -85,7 +94,7 @@ void captureThread(const Tracee& tracee, Capture* capture) {
     thread.rseq_sig = rseq.signature;
     thread.rseq_flags = rseq.flags;
   }
-  leaveRseqSection(tracee, thread, &capture->registers);
+  leaveRseqSection(traceePointer, thread, &capture->registers);
   captureRegisters(tracee, capture);
   captureXstate(tracee, capture);
 

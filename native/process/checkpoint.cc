@@ -113,8 +113,10 @@ void captureAll(Tracee* tracee, const Status& status, Capture* capture) {
   capture->machine = describeMachine();
   captureFromProc(tracee->pid(), tracee->groupStopped(), capture);
   captureVdso(*tracee, capture->mappings, capture);
-  captureThread(*tracee, capture);
-  tracee->beginCalls();
+  captureThread(tracee, capture);
+  Tracee::CallOptions options;
+  options.wantLanding = true;
+  tracee->beginCalls(options);
   captureByCalls(tracee, status, capture);
   tracee->endCalls();
 }

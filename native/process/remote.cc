@@ -4,17 +4,13 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
-
-#include "process/pagemap.h"
+#include "process/ptrace_call.h"
 
 #ifndef PTRACE_GET_RSEQ_CONFIGURATION
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
@@ -23,24 +19,11 @@
 namespace ckpt {
 namespace {
 
-constexpr int kSyscallStop = SIGTRAP | 0x80;
-constexpr int kCallTimeoutMs = 60000;
-constexpr size_t kScratchBytes = 2048;
-constexpr size_t kRedZoneBytes = 128;
-
-/** enum __ptrace_request is a C++ enum in glibc and an int elsewhere. */
-template <typename A, typename D>
-long ptraceCall(int request, pid_t pid, A address, D data) {
-  return ptrace(static_cast<__ptrace_request>(request), pid, reinterpret_cast<void*>(address), data);
-}
-
 int64_t nowMs() {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
-
-bool isEventStop(int status) { return status >> 16 == PTRACE_EVENT_STOP; }
 
 }  // namespace
 
@@ -293,149 +276,6 @@ void Tracee::writeMemory(uint64_t address, const void* data, size_t bytes) {
     }
     done += static_cast<size_t>(n);
   }
-}
-
-/** Looks only where pages are resident, so that looking makes none resident. */
-uint64_t Tracee::findSyscall() const {
-  user_regs_struct now = registers();
-  uint8_t code[2];
-  if (static_cast<int64_t>(now.orig_rax) >= 0 && tryReadMemory(now.rip - 2, code, 2) == 2 && code[0] == 0x0f && code[1] == 0x05)
-    return now.rip - 2;
-  Pagemap pagemap(pid_);
-  uint64_t vdso = 0;
-  std::vector<uint8_t> page(kPageBytes);
-  for (const MapEntry& map : readMaps(pid_)) {
-    if (!map.exec || !map.read || map.special("[vsyscall]")) continue;
-    if (map.special("[vdso]")) vdso = map.start;
-    for (uint64_t address = map.start; address < map.end; address += kPageBytes) {
-      if (!pagemap.entry(address).present || tryReadMemory(address, page.data(), kPageBytes) != kPageBytes) continue;
-      for (size_t i = 0; i + 1 < kPageBytes; i++)
-        if (page[i] == 0x0f && page[i + 1] == 0x05) return address + i;
-    }
-  }
-  for (size_t offset = 0; vdso && offset < 4 * kPageBytes; offset += kPageBytes) {
-    if (tryReadMemory(vdso + offset, page.data(), kPageBytes) != kPageBytes) break;
-    for (size_t i = 0; i + 1 < kPageBytes; i++)
-      if (page[i] == 0x0f && page[i + 1] == 0x05) return vdso + offset + i;
-  }
-  throw ProcessError(kCannot, "process " + std::to_string(pid_) + " has no system call instruction in its memory",
-                     "its state cannot be asked for");
-}
-
-/**
- * Bytes below the red zone of the stack are nobody's; should we die there, no harm is done. Where the stack pointer is
- * not in ordinary writable memory, the end of any resident writable page serves.
- */
-void Tracee::borrowScratch() {
-  scratch_ = Scratch();
-  Pagemap pagemap(pid_);
-  std::vector<MapEntry> maps = readMaps(pid_);
-  uint64_t end = (saved_.rsp - kRedZoneBytes) & ~uint64_t{63};
-  uint64_t start = end - kScratchBytes;
-  for (const MapEntry& map : maps) {
-    if (start < map.start || end > map.end || !map.write || map.shared) continue;
-    scratch_.address = start;
-    scratch_.bytes = kScratchBytes;
-    for (uint64_t page = start & ~(kPageBytes - 1); page < end; page += kPageBytes) {
-      PageEntry entry = pagemap.entry(page);
-      if (entry.present || entry.swapped) continue;
-      if (!scratch_.dropBytes) scratch_.dropStart = page;
-      scratch_.dropBytes = page + kPageBytes - scratch_.dropStart;
-    }
-    // A file page would be copied on write, and MADV_DONTNEED would not bring back what was there.
-    if (scratch_.dropBytes && map.ino != 0) scratch_ = Scratch();
-    break;
-  }
-  for (size_t i = 0; i < maps.size() && !scratch_.bytes; i++) {
-    if (!maps[i].write || !maps[i].read || maps[i].shared || maps[i].special("[vvar]")) continue;
-    for (uint64_t page = maps[i].start; page < maps[i].end && !scratch_.bytes; page += kPageBytes) {
-      PageEntry entry = pagemap.entry(page);
-      if (!entry.present || entry.fileOrShared || !entry.exclusive) continue;
-      scratch_.address = page + kPageBytes - kScratchBytes;
-      scratch_.bytes = kScratchBytes;
-    }
-  }
-  if (!scratch_.bytes) throw ProcessError(kCannot, "process " + std::to_string(pid_) + " has no writable memory to work with");
-  scratchSaved_.resize(scratch_.bytes);
-  readMemory(scratch_.address, scratchSaved_.data(), scratch_.bytes);
-}
-
-void Tracee::returnScratch() {
-  if (!scratch_.bytes || scratchSaved_.empty()) return;
-  writeMemory(scratch_.address, scratchSaved_.data(), scratchSaved_.size());
-  scratchSaved_.clear();
-  if (scratch_.dropBytes) call(SYS_madvise, scratch_.dropStart, scratch_.dropBytes, MADV_DONTNEED);
-}
-
-void Tracee::setScratch(const Scratch& scratch) {
-  scratch_ = scratch;
-  scratchSaved_.clear();
-}
-
-void Tracee::beginCalls(const CallOptions& options) {
-  syscallAddress_ = options.syscallAddress ? options.syscallAddress : findSyscall();
-  saved_ = registers();
-  savedMask_ = signalMask();
-  if (options.wantScratch) borrowScratch();
-  setSignalMask(~uint64_t{0});
-  calling_ = true;
-}
-
-void Tracee::runToSyscallStop() {
-  for (;;) {
-    resume(PTRACE_SYSCALL, 0);
-    int status = waitStop(kCallTimeoutMs);
-    if (WSTOPSIG(status) == kSyscallStop && !(status >> 16)) return;
-    // Everything but SIGKILL and SIGSTOP is blocked. A SIGSTOP is kept for later, other traps mean nothing here.
-    if (!(status >> 16) && WSTOPSIG(status) == SIGSTOP) resendSignal_ = SIGSTOP;
-  }
-}
-
-long Tracee::call(long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
-  user_regs_struct regs = saved_;
-  regs.rip = syscallAddress_;
-  regs.rax = static_cast<uint64_t>(number);
-  regs.orig_rax = ~uint64_t{0};
-  regs.rdi = a;
-  regs.rsi = b;
-  regs.rdx = c;
-  regs.r10 = d;
-  regs.r8 = e;
-  regs.r9 = f;
-  regs.eflags &= ~uint64_t{0x100};  // no single stepping
-  setRegisters(regs);
-  runToSyscallStop();
-  runToSyscallStop();
-  return static_cast<long>(registers().rax);
-}
-
-void Tracee::endCalls() {
-  if (!calling_) return;
-  returnScratch();
-  // Back to an event stop; the task does not come to user space on the way, because the interrupt is pending.
-  if (ptraceCall(PTRACE_INTERRUPT, pid_, 0, 0L) != 0)
-    throw ProcessError::system(kFailed, "cannot interrupt process " + std::to_string(pid_));
-  for (;;) {
-    resume(PTRACE_CONT, 0);
-    int status = waitStop(kCallTimeoutMs);
-    if (isEventStop(status)) break;
-    if (!(status >> 16) && WSTOPSIG(status) == SIGSTOP) resendSignal_ = SIGSTOP;
-  }
-  setRegisters(saved_);
-  setSignalMask(savedMask_);
-  calling_ = false;
-}
-
-void Tracee::abandonCalls() {
-  if (!calling_) return;
-  scratchSaved_.clear();
-  if (ptraceCall(PTRACE_INTERRUPT, pid_, 0, 0L) != 0)
-    throw ProcessError::system(kFailed, "cannot interrupt process " + std::to_string(pid_));
-  for (;;) {
-    resume(PTRACE_CONT, 0);
-    if (isEventStop(waitStop(kCallTimeoutMs))) break;
-  }
-  calling_ = false;
 }
 
 void settleSystemCall(user_regs_struct* registers) {

@@ -9,7 +9,7 @@
 //
 // Guaranteed: a signal that arrives meanwhile is delivered after detach() (it stays pending behind the blocked mask,
 // or, for SIGSTOP, is sent again). A task that was in a job-control stop is in it again after detach().
-// PTRACE_O_EXITKILL is not set unless asked for: when we die, the kernel detaches.
+// PTRACE_O_EXITKILL is not set unless asked for: when we die, the kernel detaches, and landing.h says what happens then.
 #ifndef CKPT_PROCESS_REMOTE_H
 #define CKPT_PROCESS_REMOTE_H
 
@@ -23,10 +23,13 @@
 #include <string>
 #include <vector>
 
+#include "process/landing.h"
 #include "process/process_error.h"
 #include "process/procfs.h"
 
 namespace ckpt {
+
+class Pagemap;
 
 /** What rseq(2) was told; address 0: not registered. */
 struct RseqConfiguration {
@@ -40,9 +43,6 @@ struct RseqConfiguration {
 struct Scratch {
   uint64_t address = 0;
   size_t bytes = 0;
-  /** Pages that were not resident before: given back with madvise(MADV_DONTNEED). Start and bytes, 0 for none. */
-  uint64_t dropStart = 0;
-  uint64_t dropBytes = 0;
 };
 
 class Tracee {
@@ -102,7 +102,8 @@ class Tracee {
 
   struct CallOptions {
     uint64_t syscallAddress = 0;  // 0: findSyscall()
-    bool wantScratch = true;      // borrow 4,096 bytes or less, see scratch()
+    bool wantScratch = true;      // borrow memory for arguments, 512 bytes at least, see scratch()
+    bool wantLanding = false;     // where possible, survive our death: see process/landing.h
   };
   /** Blocks all signals, keeps registers and mask, borrows scratch memory. */
   void beginCalls(const CallOptions& options);
@@ -128,8 +129,12 @@ class Tracee {
   void resume(int request, int signal);
   void runToSyscallStop();
   void openMemory();
-  void borrowScratch();
+  void borrowScratch(size_t frameBytes);
+  void borrowStack(const std::vector<MapEntry>& maps, const Pagemap& pagemap, size_t bytes);
+  void borrowAnywhere(const std::vector<MapEntry>& maps, const Pagemap& pagemap);
   void returnScratch();
+  void prepareLanding(const Gadgets& gadgets);
+  void returnToEventStop();
   [[noreturn]] void lost(const std::string& what, int status);
 
   pid_t pid_;
@@ -143,6 +148,8 @@ class Tracee {
   uint64_t savedMask_ = 0;
   Scratch scratch_;
   std::vector<uint8_t> scratchSaved_;
+  std::vector<uint64_t> dropPages_;  // were not resident before we wrote to them
+  uint64_t landing_ = 0;             // address of the frame, 0 for none
 };
 
 /**

@@ -20,6 +20,8 @@
     'procfs.cc',
     'pagemap.cc',
     'remote.cc',
+    'remote_calls.cc',
+    'landing.cc',
     'restart.cc',
     'image_input.cc',
     'image_reader.cc',
