@@ -65,7 +65,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return new OpenedStore(options, log, db, path, true);
   } catch (error) {
     await log.close();
-    throw error;
+    throw storeError('open', dir, error);
   }
 }
 
@@ -81,12 +81,28 @@ function absentStore(options: StoreOptions): Store {
 
 function openCatalog(path: string, replaceDamaged: boolean): Db {
   try {
-    return openDatabase(path, catalogSchema);
+    const db = openDatabase(path, catalogSchema);
+    if (replaceDamaged) checkPages(db, path);
+    return db;
   } catch (error) {
     if (!replaceDamaged || !(error instanceof StoreError) || error.reason !== 'damaged') throw error;
     for (const suffix of ['-wal', '-shm', '']) moveAside(path + suffix, `${path}.damaged${suffix}`);
     return openDatabase(path, catalogSchema);
   }
+}
+
+/** A file may open well and be torn further in. StoreError `damaged`, and the database is closed. */
+function checkPages(db: Db, path: string): void {
+  let found: unknown;
+  try {
+    found = db.pragma('quick_check(1)', { simple: true });
+  } catch (cause) {
+    db.close();
+    throw storeError('check', path, cause);
+  }
+  if (found === 'ok') return;
+  db.close();
+  throw new StoreError({ reason: 'damaged', operation: 'check', place: path, problem: String(found) });
 }
 
 function moveAside(from: string, to: string): void {

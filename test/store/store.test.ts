@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -114,6 +114,14 @@ describe('a catalog', () => {
     await damaged.rebuild();
     expect(damaged.catalogDigest()).toBe(digest);
     expect(existsSync(join(dir, 'catalog.db.damaged'))).toBe(true);
+    await closeAll();
+
+    // Torn further in: the header and the first pages are well.
+    const bytes = readFileSync(join(dir, 'catalog.db'));
+    writeFileSync(join(dir, 'catalog.db'), bytes.fill(0xff, 4096 * 2, 4096 * 20));
+    const torn = await open(false, { replaceDamagedCatalog: true });
+    await torn.rebuild();
+    expect(torn.catalogDigest()).toBe(digest);
     await closeAll();
 
     const db = new Database(join(dir, 'catalog.db'));
