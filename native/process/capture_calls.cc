@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "process/capture.h"
+#include "process/pagemap.h"
 
 namespace ckpt {
 namespace {
@@ -123,6 +124,29 @@ void captureLdt(Tracee* tracee, Calls* calls, Capture* capture) {
   calls->must("munmap", SYS_munmap, room, kBytes);
 }
 
+uint64_t lockedBytes(pid_t pid) { return strtoull(readStatus(pid)["VmLck"].c_str(), nullptr, 10) * 1024; }
+
+/**
+ * Whether mlockall(MCL_FUTURE) is in force, nothing says but a new mapping: one page without access is made and taken away again.
+ * Only tasks with locked memory are asked.
+ */
+void captureFutureLocks(Tracee* tracee, Calls* calls, Capture* capture) {
+  uint64_t before = lockedBytes(tracee->pid());
+  if (before == 0) return;
+  long probe = tracee->call(SYS_mmap, 0, kPageBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
+  if (probe == -EAGAIN) capture->mm.def_flags = CKPT_VMA2_F_LOCKED;  // beyond RLIMIT_MEMLOCK, which only locked mappings meet
+  if (probe < 0) return;
+  if (lockedBytes(tracee->pid()) > before) {
+    capture->mm.def_flags = CKPT_VMA2_F_LOCKED;
+    FileIdentities none;
+    for (const Mapping& mapping : readMappings(tracee->pid(), &none))
+      if (mapping.map.start <= static_cast<uint64_t>(probe) && static_cast<uint64_t>(probe) < mapping.map.end &&
+          mapping.vmFlags & kVmLockOnFault)
+        capture->mm.def_flags |= CKPT_VMA2_F_LOCKONFAULT;
+  }
+  calls->must("munmap", SYS_munmap, static_cast<uint64_t>(probe), kPageBytes);
+}
+
 }  // namespace
 
 void captureByCalls(Tracee* tracee, const Status& status, Capture* capture) {
@@ -130,6 +154,7 @@ void captureByCalls(Tracee* tracee, const Status& status, Capture* capture) {
   captureActions(tracee, &calls, capture);
   captureTimers(tracee->pid(), &calls, status, capture);
   captureLdt(tracee, &calls, capture);
+  captureFutureLocks(tracee, &calls, capture);
   capture->mm.brk = static_cast<__u64>(calls.must("brk", SYS_brk));
 
   struct {

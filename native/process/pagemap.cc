@@ -102,7 +102,7 @@ void Pagemap::privatePages(uint64_t start, uint64_t end, std::vector<uint64_t>* 
     if (n <= 0) throw ProcessError::system(kFailed, "cannot read " + procPath(pid_, "pagemap"));
     for (size_t i = 0; i < static_cast<size_t>(n) / 8; i++) {
       PageEntry entry = decode(words[i]);
-      if ((entry.present && !entry.fileOrShared) || entry.swapped) addresses->push_back(at + i * kPageBytes);
+      if ((entry.present || entry.swapped) && !entry.fileOrShared) addresses->push_back(at + i * kPageBytes);
     }
     at += static_cast<uint64_t>(n) / 8 * kPageBytes;
   }
