@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { describe } from './lib/command-tree.mjs';
 import { bash, fish, zsh } from './lib/completions.mjs';
 import { manPage } from './lib/roff.mjs';
-import { isMain, main, root } from './lib/run.mjs';
+import { Failure, isMain, main, root } from './lib/run.mjs';
 
 /** File name and contents of everything made from the command tree. */
 export function pages(tree, version) {
@@ -25,8 +25,13 @@ export function pages(tree, version) {
 if (isMain(import.meta.url)) {
   await main(async () => {
     const { buildProgram } = await import(pathToFileURL(join(root, 'dist', 'cli', 'program.js')).href);
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const { version, man } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     const files = pages(describe(buildProgram()), version);
+    // npm installs the pages that package.json lists.
+    const unlisted = Object.keys(files).filter((path) => path.startsWith('man/') && !man.includes(path));
+    const missing = man.filter((path) => !files[path]);
+    if (unlisted.length) throw new Failure(`package.json: "man" does not list ${unlisted.join(', ')}`);
+    if (missing.length) throw new Failure(`package.json: "man" lists ${missing.join(', ')}, which no command has`);
     for (const folder of ['man', 'completions']) {
       rmSync(join(root, folder), { recursive: true, force: true });
       mkdirSync(join(root, folder));
