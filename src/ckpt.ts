@@ -31,8 +31,11 @@ export interface CkptOptions {
   readonly store: string;
   /** `embedded`, the default. */
   readonly log?: string;
-  /** `create` makes the store when it is not there; for `read` such a store is empty, and nothing is made. */
-  readonly access?: 'read' | 'create';
+  /**
+   * `create` makes the store when it is not there; for `read` such a store is empty, and nothing is made. `rebuild` puts up with a
+   * catalog that is damaged or of another log, until rebuild() has made it anew.
+   */
+  readonly access?: 'read' | 'create' | 'rebuild';
   /** zstd level of new packs. */
   readonly level?: number;
   /** Threads that hash, compress and decompress. */
@@ -102,9 +105,15 @@ export class Ckpt {
       );
     }
     const codec = loadCodec();
-    const store = await openStore({ dir: options.store, create: options.access === 'create', codec });
+    const { access } = options;
+    const store = await openStore({
+      dir: options.store,
+      create: access === 'create',
+      codec,
+      replaceDamagedCatalog: access === 'rebuild',
+    });
     try {
-      await store.catchUp();
+      if (access !== 'rebuild') await store.catchUp();
     } catch (error) {
       await store.close();
       throw error;

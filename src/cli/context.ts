@@ -51,7 +51,7 @@ export class Context {
   }
 
   /** Opens the store, hands it to the work and closes it. `create`: for commands that write. */
-  async withStore<T>(access: 'read' | 'create', work: (ckpt: Ckpt) => Promise<T>): Promise<T> {
+  async withStore<T>(access: 'read' | 'create' | 'rebuild', work: (ckpt: Ckpt) => Promise<T>): Promise<T> {
     const { store, log, level, threads } = this.settings;
     const ckpt = await Ckpt.open({
       store,

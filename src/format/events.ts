@@ -56,6 +56,8 @@ export interface LogOpened {
 export interface WriterIdentity {
   readonly host: string;
   readonly bootId: string;
+  /** The pid namespace in which the pid means something, as /proc/self/ns/pid names it; empty where that cannot be read. */
+  readonly pidNamespace: string;
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: tells a reused pid from the writer. */
   readonly startTicks: number;

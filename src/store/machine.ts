@@ -41,6 +41,7 @@ export function currentWriter(): WriterIdentity {
   own ??= {
     host: hostname(),
     bootId: bootId(),
+    pidNamespace: pidNamespace(),
     pid: process.pid,
     startTicks: processStartTicks(process.pid) ?? 0,
   };
@@ -49,11 +50,12 @@ export function currentWriter(): WriterIdentity {
 
 /**
  * Whether a writer is certainly gone: it was of this host, and either of an earlier boot or a process that has ended. A writer of
- * another host is never called gone from here.
+ * another host, or of another pid namespace of this boot, is never called gone from here.
  */
 export function isGone(writer: WriterIdentity): boolean {
   const here = currentWriter();
   if (writer.host !== here.host) return false;
   if (writer.bootId !== here.bootId) return true;
+  if (writer.pidNamespace !== here.pidNamespace) return false;
   return processStartTicks(writer.pid) !== writer.startTicks;
 }

@@ -226,6 +226,7 @@ describe('open streams', () => {
       dead: { ...me, startTicks: 1 },
       boot: { ...me, bootId: 'before' },
       elsewhere: { ...me, host: 'elsewhere', bootId: 'x' },
+      container: { ...me, pidNamespace: 'pid:[1]', startTicks: 1 },
       sealed: { ...me, startTicks: 1 },
     };
     for (const [id, writer] of Object.entries(writers)) {
@@ -242,6 +243,7 @@ describe('open streams', () => {
     ).toEqual({
       living: 'open',
       elsewhere: 'open',
+      container: 'open',
       dead: 'aborted',
       boot: 'aborted',
       sealed: 'sealed',

@@ -8,7 +8,7 @@ export function rebuildCommand(): Command {
     .description('make the catalog anew from the log, in one transaction')
     .action(async (_options: object, command: Command) => {
       const context = contextOf(command);
-      await context.withStore('create', async (ckpt) => {
+      await context.withStore('rebuild', async (ckpt) => {
         await ckpt.rebuild();
         const { checkpoints } = await ckpt.stats();
         if (context.json) context.printJson({ checkpoints });

@@ -9,7 +9,7 @@ const questions: Readonly<Record<string, string>> = {
   log_position: 'SELECT * FROM log_position ORDER BY partition',
   checkpoint: 'SELECT * FROM checkpoint ORDER BY id',
   writer:
-    'SELECT id, writer_host, writer_boot_id, writer_pid, writer_start_ticks, dedup_position FROM image ORDER BY id',
+    'SELECT id, writer_host, writer_boot_id, writer_pid_namespace, writer_pid, writer_start_ticks, dedup_position FROM image ORDER BY id',
   cursor: 'SELECT id, next_seq, chain, scan FROM image_cursor JOIN image USING (image) ORDER BY id',
   tag: 'SELECT * FROM tag ORDER BY checkpoint_id, name',
   record: 'SELECT * FROM record ORDER BY checkpoint_id, seq, offset',

@@ -15,7 +15,8 @@ const textOrNull: Check = (value) => value === null || typeof value === 'string'
 const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const numberOrNull: Check = (value) => value === null || typeof value === 'number';
 const counts: Check = (value) => Array.isArray(value) && value.every(count);
-const writer: Check = (value) => fits(value, { host: text, bootId: text, pid: count, startTicks: count });
+const writer: Check = (value) =>
+  fits(value, { host: text, bootId: text, pidNamespace: text, pid: count, startTicks: count });
 
 type Projected = 'opened' | 'sealed' | 'restored';
 

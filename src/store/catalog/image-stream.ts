@@ -160,6 +160,7 @@ export class ImageStream {
       host: opened.writer.host,
       writer_host: opened.writer.host,
       writer_boot_id: opened.writer.bootId,
+      writer_pid_namespace: opened.writer.pidNamespace,
       writer_pid: opened.writer.pid,
       writer_start_ticks: opened.writer.startTicks,
       dedup_position: JSON.stringify(opened.dedupPosition),

@@ -266,13 +266,13 @@ export class CatalogQueries {
   }
 
   openStreams(): OpenStream[] {
-    const rows = this.all<{ id: string; host: string | null; boot: string; pid: number; ticks: number }>(
-      `SELECT id, writer_host AS host, writer_boot_id AS boot, writer_pid AS pid, writer_start_ticks AS ticks FROM image
+    const rows = this.all<{ id: string; host: string | null; boot: string; ns: string; pid: number; ticks: number }>(
+      `SELECT id, writer_host AS host, writer_boot_id AS boot, writer_pid_namespace AS ns, writer_pid AS pid, writer_start_ticks AS ticks FROM image
        WHERE state = 'open' ORDER BY id`,
     );
-    return rows.map(({ id, host, boot, pid, ticks }) => ({
+    return rows.map(({ id, host, boot, ns, pid, ticks }) => ({
       id,
-      writer: host === null ? null : { host, bootId: boot, pid, startTicks: ticks },
+      writer: host === null ? null : { host, bootId: boot, pidNamespace: ns, pid, startTicks: ticks },
     }));
   }
 

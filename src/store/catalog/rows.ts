@@ -32,6 +32,7 @@ export interface ImageRow {
   parent_id: string | null;
   writer_host: string | null;
   writer_boot_id: string | null;
+  writer_pid_namespace: string | null;
   writer_pid: number | null;
   writer_start_ticks: number | null;
   dedup_position: string | null;
@@ -60,6 +61,7 @@ const imageColumns = [
   'parent_id',
   'writer_host',
   'writer_boot_id',
+  'writer_pid_namespace',
   'writer_pid',
   'writer_start_ticks',
   'dedup_position',

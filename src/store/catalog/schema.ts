@@ -36,6 +36,7 @@ const tables = `
     parent_id TEXT,
     writer_host TEXT,
     writer_boot_id TEXT,
+    writer_pid_namespace TEXT,
     writer_pid INTEGER,
     writer_start_ticks INTEGER,
     dedup_position TEXT

@@ -18,7 +18,7 @@ const head = encodeCrHead({ magic: HEAD_MAGIC, version: 1, flags: CTX_CKPT });
 const record = Buffer.concat([encodeCrHdr({ type: 1, len: head.length, id: 0 }), head]);
 for (let index = 0; index < Number(count); index++) {
   const checkpoint = `${prefix}-${index}`;
-  const writer = { host: 'h', bootId: 'b', pid: 1, startTicks: 1 };
+  const writer = { host: 'h', bootId: 'b', pidNamespace: 'pid:[1]', pid: 1, startTicks: 1 };
   const opened = { name: null, createdAt: '2026-01-01T00:00:00.000Z', source: 'ingest', writer, dedupPosition: [] };
   const events = [
     { type: 'opened', checkpoint, seq: 0, value: encodeValue('opened', opened) },

@@ -226,7 +226,7 @@ function parts2(image: FakeImage): Part[] {
   return parts;
 }
 
-export const deadWriter = { host: 'elsewhere', bootId: 'b', pid: 1, startTicks: 1 };
+export const deadWriter = { host: 'elsewhere', bootId: 'b', pidNamespace: 'pid:[1]', pid: 1, startTicks: 1 };
 
 /** The whole stream of an image: opened, records and pages, sealed. */
 export function streamOf(
