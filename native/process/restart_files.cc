@@ -80,7 +80,12 @@ Fd RestartFiles::openStandard(const ImageFile& file) {
 Fd RestartFiles::openFile(const ImageFile& file) {
   const cr2_file& f = file.fixed;
   struct stat now;
-  Fd fd = openChecked(file.path, openFlags(f.flags), f.mode, &now);
+  Fd fd;
+  try {
+    fd = openChecked(file.path, openFlags(f.flags), f.mode, &now);
+  } catch (const ProcessError& error) {
+    throw ProcessError(error.exit(), "descriptor " + std::to_string(f.fd) + ": " + error.what(), error.hint());
+  }
   if (f.kind == CKPT_FILE_DEVICE && now.st_rdev != f.rdev)
     throw ProcessError(kCannot, file.path + " is another device than it was (descriptor " + std::to_string(f.fd) + ")", "put the device back");
   if (f.kind == CKPT_FILE_REGULAR) {

@@ -40,6 +40,7 @@ long RestartState::attempt(const std::string& what, long number, uint64_t a, uin
 }
 
 void RestartState::apply(const RestartPlaces& places, RestartFiles* files) {
+  refuseTiles();
   layout(places.program);
   descriptors();
   directories(places);
@@ -50,7 +51,6 @@ void RestartState::apply(const RestartPlaces& places, RestartFiles* files) {
   scheduling();
   credentials();
   afterCredentials();
-  allowTiles();
   actions();
   intervalTimers();
   posixTimers();

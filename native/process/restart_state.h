@@ -58,7 +58,7 @@ class RestartState {
   void pending();
   // restart_thread.cc
   void registrations();
-  void allowTiles();
+  void refuseTiles();
   void threadRegisters();
   std::vector<uint8_t> xsaveArea();
 

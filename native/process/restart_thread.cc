@@ -19,7 +19,7 @@ constexpr size_t kLegacyBytes = 512;
 constexpr size_t kHeaderBytes = 64;
 constexpr size_t kSoftwareBytes = 464;  // in the legacy area: the kernel's XCR0
 constexpr size_t kMxcsr = 24, kMxcsrMask = 28;
-constexpr int kTileData = 18;
+constexpr uint64_t kTiles = uint64_t{3} << 17;
 constexpr uint64_t kUserCode64 = 0x33;
 
 uint64_t word64(const std::vector<uint8_t>& area, size_t at) {
@@ -57,11 +57,9 @@ void RestartState::registrations() {
   if (thread.rseq_addr != 0) child_.must("register rseq", SYS_rseq, thread.rseq_addr, thread.rseq_bytes, thread.rseq_flags, thread.rseq_sig);
 }
 
-/** AMX tiles are only for tasks that asked for them. */
-void RestartState::allowTiles() {
-  if (!(word64(image_.xsaveArea, kLegacyBytes) >> kTileData & 1)) return;
-  constexpr uint64_t kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
-  child_.must("get the permission for AMX tiles", SYS_arch_prctl, kRequestPermission, kTileData);
+/** A task needs a permission for tiles that an image does not speak of; checkpoints from outside refuse them too. */
+void RestartState::refuseTiles() {
+  if (word64(image_.xsaveArea, kLegacyBytes) & kTiles) throw ProcessError(kCannot, "the task has AMX tiles in use", "AMX state is not supported");
 }
 
 /** The image's area in this machine's size: unknown components are refused, reserved bytes are zero. */
