@@ -14,7 +14,8 @@
 namespace ckpt {
 
 WriteError::WriteError(int error, uint64_t offset)
-    : std::runtime_error("writing the image at byte " + std::to_string(offset) + ": " + strerror(error)), error_(error) {}
+    : std::runtime_error("writing the image at byte " + std::to_string(offset) + ": " + strerror(error)),
+      error_(error) {}
 
 RecordWriter::RecordWriter(int fd, int version, const volatile sig_atomic_t* stop)
     : fd_(fd), version_(version), stop_(stop), buffer_(kBufferBytes) {}

@@ -45,7 +45,7 @@ struct Capture {
   std::string auxv;
   cr2_vdso vdso = {};
   std::vector<uint8_t> vdsoImage;  // its bytes
-  std::vector<Mapping> mappings;  // without those of the kernel, but for the vdso
+  std::vector<Mapping> mappings;   // without those of the kernel, but for the vdso
   std::vector<__u64> ldt;
   cr2_thread thread = {};
   user_regs_struct registers = {};  // settled: as the task goes on with them
@@ -68,7 +68,7 @@ void captureVdso(const Tracee& tracee, const std::vector<Mapping>& mappings, Cap
 /** Registers, XSAVE area, TLS, debug registers, signal mask, pending signals, rseq, robust list. */
 void captureThread(Tracee* tracee, Capture* capture);
 
-/** Actions, timers, alternate stack, LDT, brk and the like, by system calls in the task; it must be in the calling state. */
+/** Actions, timers, alternate stack, LDT, brk and the like, by calls in the task; it must be in the calling state. */
 void captureByCalls(Tracee* tracee, const Status& status, Capture* capture);
 
 }  // namespace ckpt

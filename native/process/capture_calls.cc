@@ -64,8 +64,8 @@ void captureTimers(pid_t pid, Calls* calls, const Status& status, Capture* captu
     auto value = calls->result<std::array<__u64, 4>>();
     memcpy(itimers[which], value.data(), sizeof value);
   }
-  // A periodic ITIMER_REAL that has fired shows no time left until its signal is taken, which starts it anew. Whoever sets
-  // it again without time left would disarm it.
+  // A periodic ITIMER_REAL that has fired shows no time left until its signal is taken, which starts it anew. Whoever
+  // sets it again without time left would disarm it.
   __u64* real = capture->itimers.real;
   if ((real[0] || real[1]) && !real[2] && !real[3]) {
     real[2] = real[0];
@@ -105,7 +105,8 @@ void captureTimers(pid_t pid, Calls* calls, const Status& status, Capture* captu
     timer.interval_nsec = value[1];
     timer.value_sec = value[2];
     timer.value_nsec = value[3];
-    timer.overrun = static_cast<__u32>(calls->must("timer_getoverrun", SYS_timer_getoverrun, static_cast<uint64_t>(timer.timer_id)));
+    timer.overrun = static_cast<__u32>(
+        calls->must("timer_getoverrun", SYS_timer_getoverrun, static_cast<uint64_t>(timer.timer_id)));
   }
 }
 
@@ -127,14 +128,15 @@ void captureLdt(Tracee* tracee, Calls* calls, Capture* capture) {
 uint64_t lockedBytes(pid_t pid) { return strtoull(readStatus(pid)["VmLck"].c_str(), nullptr, 10) * 1024; }
 
 /**
- * Whether mlockall(MCL_FUTURE) is in force, nothing says but a new mapping: one page without access is made and taken away again.
- * Only tasks with locked memory are asked.
+ * Whether mlockall(MCL_FUTURE) is in force, nothing says but a new mapping: one page without access is made and taken
+ * away again. Only tasks with locked memory are asked.
  */
 void captureFutureLocks(Tracee* tracee, Calls* calls, Capture* capture) {
   uint64_t before = lockedBytes(tracee->pid());
   if (before == 0) return;
   long probe = tracee->call(SYS_mmap, 0, kPageBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
-  if (probe == -EAGAIN) capture->mm.def_flags = CKPT_VMA2_F_LOCKED;  // beyond RLIMIT_MEMLOCK, which only locked mappings meet
+  // Beyond RLIMIT_MEMLOCK, which only locked mappings meet.
+  if (probe == -EAGAIN) capture->mm.def_flags = CKPT_VMA2_F_LOCKED;
   if (probe < 0) return;
   if (lockedBytes(tracee->pid()) > before) {
     capture->mm.def_flags = CKPT_VMA2_F_LOCKED;
@@ -182,7 +184,8 @@ void captureByCalls(Tracee* tracee, const Status& status, Capture* capture) {
   task.child_subreaper = calls.result<__u32>();
   if (tracee->call(SYS_prctl, PR_GET_TID_ADDRESS, calls.address()) == 0)
     capture->thread.clear_child_tid = calls.result<__u64>();
-  if (tracee->call(SYS_arch_prctl, kArchGetXcompPermission, calls.address()) == 0 && calls.result<__u64>() & kXfeatureTileData)
+  if (tracee->call(SYS_arch_prctl, kArchGetXcompPermission, calls.address()) == 0 &&
+      calls.result<__u64>() & kXfeatureTileData)
     status.warning("the process may use AMX; its copy has to ask for that permission again");
 }
 

@@ -57,8 +57,9 @@ PathRecord readPath(pid_t pid, const char* name, __u32 kind) {
   if (stat(procPath(pid, name).c_str(), &info) != 0)
     throw ProcessError::system(kCannot, "cannot look at " + procPath(pid, name));
   if (info.st_nlink == 0)
-    throw ProcessError(kCannot, "process " + std::to_string(pid) + ": its " + (kind == CKPT_PATH_CWD ? "working directory" : "program") +
-                                    " was deleted (" + path.path + ")");
+    throw ProcessError(kCannot, "process " + std::to_string(pid) + ": its " +
+                                    (kind == CKPT_PATH_CWD ? "working directory" : "program") + " was deleted (" +
+                                    path.path + ")");
   path.record.kind = kind;
   path.record.mode = info.st_mode;
   path.record.dev = info.st_dev;
@@ -83,8 +84,7 @@ void captureLimits(pid_t pid, Capture* capture) {
     std::istringstream words(line.substr(kNameColumns));
     if (words >> soft >> hard) capture->rlimits.push_back({value(soft), value(hard)});
   }
-  if (capture->rlimits.size() != RLIM_NLIMITS)
-    throw ProcessError(kFailed, "cannot parse " + procPath(pid, "limits"));
+  if (capture->rlimits.size() != RLIM_NLIMITS) throw ProcessError(kFailed, "cannot parse " + procPath(pid, "limits"));
 }
 
 void captureCreds(std::map<std::string, std::string>& status, Capture* capture) {
@@ -199,7 +199,8 @@ void captureFromProc(pid_t pid, bool groupStopped, Capture* capture) {
   thread.io_priority = priority < 0 ? 0 : static_cast<__u32>(priority);
   copyText(thread.comm, comm);
   if (thread.sched_policy == 6)
-    throw ProcessError(kCannot, "process " + std::to_string(pid) + " runs under SCHED_DEADLINE", "change its policy with chrt first");
+    throw ProcessError(kCannot, "process " + std::to_string(pid) + " runs under SCHED_DEADLINE",
+                       "change its policy with chrt first");
 }
 
 void captureVdso(const Tracee& tracee, const std::vector<Mapping>& mappings, Capture* capture) {
@@ -229,10 +230,8 @@ void captureVdso(const Tracee& tracee, const std::vector<Mapping>& mappings, Cap
     if (pagemap.entry(vdso.vdso_start + offset).present)
       same = tracee.tryReadMemory(vdso.vdso_start + offset, page.data(), kPageBytes) == kPageBytes &&
              memcmp(page.data(), own + offset, kPageBytes) == 0;
-  if (same)
-    memcpy(image.data(), own, image.size());
-  else
-    tracee.readMemory(vdso.vdso_start, image.data(), image.size());
+  if (same) memcpy(image.data(), own, image.size());
+  else tracee.readMemory(vdso.vdso_start, image.data(), image.size());
   vdso.vdso_crc32c = crc32c(0, image.data(), image.size());
   std::vector<uint8_t> id = buildIdOfImage(image.data(), image.size());
   vdso.build_id_bytes = static_cast<__u32>(id.size());

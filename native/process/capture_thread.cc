@@ -11,8 +11,8 @@
 namespace ckpt {
 namespace {
 
-constexpr int kTlsFirstEntry = 12;           // GDT_ENTRY_TLS_MIN of x86-64
-constexpr size_t kXcr0Offset = 464;          // in the software bytes of the FXSAVE area
+constexpr int kTlsFirstEntry = 12;   // GDT_ENTRY_TLS_MIN of x86-64
+constexpr size_t kXcr0Offset = 464;  // in the software bytes of the FXSAVE area
 constexpr size_t kXstateBvOffset = 512;
 constexpr uint64_t kXfeatureAmxTile = 3ull << 17;
 constexpr uint64_t kXfeatureCet = 3ull << 11;
@@ -22,8 +22,9 @@ __u64 descriptor(const user_desc& d) {
   __u64 base = d.base_addr, limit = d.limit;
   __u64 type = static_cast<__u64>((d.read_exec_only ^ 1) << 1 | d.contents << 2 | 1);
   return (limit & 0xffff) | (base & 0xffffff) << 16 | type << 40 | 1ull << 44 | 3ull << 45 |
-         static_cast<__u64>(d.seg_not_present ^ 1) << 47 | (limit >> 16 & 0xf) << 48 | static_cast<__u64>(d.useable) << 52 |
-         static_cast<__u64>(d.seg_32bit) << 54 | static_cast<__u64>(d.limit_in_pages) << 55 | (base >> 24 & 0xff) << 56;
+         static_cast<__u64>(d.seg_not_present ^ 1) << 47 | (limit >> 16 & 0xf) << 48 |
+         static_cast<__u64>(d.useable) << 52 | static_cast<__u64>(d.seg_32bit) << 54 |
+         static_cast<__u64>(d.limit_in_pages) << 55 | (base >> 24 & 0xff) << 56;
 }
 
 bool isEmpty(const user_desc& d) {
@@ -32,8 +33,8 @@ bool isEmpty(const user_desc& d) {
 }
 
 /**
- * Inside a restartable sequence the task goes on at its abort handler, as after any preemption. So does the original: the calls
- * we run in it leave the section, which the kernel then forgets.
+ * Inside a restartable sequence the task goes on at its abort handler, as after any preemption. So does the original:
+ * the calls we run in it leave the section, which the kernel then forgets.
  */
 void leaveRseqSection(Tracee* traceePointer, const cr2_thread& thread, user_regs_struct* registers) {
   Tracee& tracee = *traceePointer;
@@ -42,7 +43,8 @@ void leaveRseqSection(Tracee* traceePointer, const cr2_thread& thread, user_regs
     __u64 start, length, abort;
   } section;
   __u64 pointer = 0;
-  if (!thread.rseq_addr || tracee.tryReadMemory(thread.rseq_addr + 8, &pointer, sizeof pointer) != sizeof pointer || !pointer)
+  if (!thread.rseq_addr || tracee.tryReadMemory(thread.rseq_addr + 8, &pointer, sizeof pointer) != sizeof pointer ||
+      !pointer)
     return;
   if (tracee.tryReadMemory(pointer, &section, sizeof section) != sizeof section) return;
   if (registers->rip - section.start >= section.length) return;
@@ -70,9 +72,9 @@ void captureXstate(const Tracee& tracee, Capture* capture) {
   uint64_t used = 0;
   if (capture->xstate.size() >= kXstateBvOffset + 8) memcpy(&used, capture->xstate.data() + kXstateBvOffset, 8);
   std::string who = "process " + std::to_string(tracee.pid());
-  if (used & kXfeatureAmxTile)
-    throw ProcessError(kCannot, who + " has AMX tiles in use", "AMX state is not supported");
-  if (used & kXfeatureCet) throw ProcessError(kCannot, who + " has a shadow stack (CET)", "shadow stacks are not supported");
+  if (used & kXfeatureAmxTile) throw ProcessError(kCannot, who + " has AMX tiles in use", "AMX state is not supported");
+  if (used & kXfeatureCet)
+    throw ProcessError(kCannot, who + " has a shadow stack (CET)", "shadow stacks are not supported");
 }
 
 }  // namespace
@@ -82,11 +84,13 @@ void captureThread(Tracee* traceePointer, Capture* capture) {
   cr2_thread& thread = capture->thread;
   capture->registers = tracee.registers();
   if (capture->registers.cs != 0x33)
-    throw ProcessError(kCannot, "process " + std::to_string(tracee.pid()) + " is executing 32-bit code", "only 64-bit code is supported");
+    throw ProcessError(kCannot, "process " + std::to_string(tracee.pid()) + " is executing 32-bit code",
+                       "only 64-bit code is supported");
   settleSystemCall(&capture->registers);
 
   if (tracee.dispatchesSystemCalls())
-    throw ProcessError(kCannot, "process " + std::to_string(tracee.pid()) + " dispatches its system calls itself (PR_SET_SYSCALL_USER_DISPATCH)");
+    throw ProcessError(kCannot, "process " + std::to_string(tracee.pid()) +
+                                    " dispatches its system calls itself (PR_SET_SYSCALL_USER_DISPATCH)");
   RseqConfiguration rseq;
   if (tracee.rseq(&rseq)) {
     thread.rseq_addr = rseq.address;

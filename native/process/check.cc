@@ -102,7 +102,8 @@ std::string tryPagemap(pid_t pid) {
   uint64_t page = reinterpret_cast<uint64_t>(&probe) & ~(kPageBytes - 1);
   pagemap.privatePages(page, page + kPageBytes, &pages);
   if (pages.size() != 1) throw ProcessError(kCannot, "a written page is not shown as private");
-  return pagemap.hasScan() ? "with PAGEMAP_SCAN" : "without PAGEMAP_SCAN (Linux 6.7): slower, and zero pages are written out";
+  return pagemap.hasScan() ? "with PAGEMAP_SCAN"
+                           : "without PAGEMAP_SCAN (Linux 6.7): slower, and zero pages are written out";
 }
 
 std::string tryUserfaultfd() {
@@ -172,7 +173,8 @@ int runCheck(int argc, char** argv) {
       return std::to_string(bytes) + " bytes, XCR0 " + hex(describeMachine().xfeatures);
     });
   }
-  findings.attempt("userfaultfd", "set vm.unprivileged_userfaultfd=1, or run as root: restart --lazy needs it", tryUserfaultfd);
+  findings.attempt("userfaultfd", "set vm.unprivileged_userfaultfd=1, or run as root: restart --lazy needs it",
+                   tryUserfaultfd);
   findings.attempt("setTid", "restart takes a new pid; " + asRoot, trySetTid);
   findings.attempt("vdso", "the kernel was started with vdso=0", tryVdso);
   findings.add("kcmp", syscall(SYS_kcmp, getpid(), getpid(), 0, 0, 0) == 0, "shared open files are told apart",

@@ -75,20 +75,36 @@ long parseNumber(const char* text, long min, const char* name) {
 }
 
 Options parseOptions(int argc, char** argv) {
-  static const option kOptions[] = {{"pid", 1, nullptr, 'p'},     {"fd", 1, nullptr, 'f'},   {"status-fd", 1, nullptr, 's'},
-                                    {"control-fd", 1, nullptr, 'c'}, {"format", 1, nullptr, 'v'}, {"kill", 0, nullptr, 'k'},
-                                    {"stop", 0, nullptr, 't'},    {nullptr, 0, nullptr, 0}};
+  static const option kOptions[] = {{"pid", 1, nullptr, 'p'},       {"fd", 1, nullptr, 'f'},
+                                    {"status-fd", 1, nullptr, 's'}, {"control-fd", 1, nullptr, 'c'},
+                                    {"format", 1, nullptr, 'v'},    {"kill", 0, nullptr, 'k'},
+                                    {"stop", 0, nullptr, 't'},      {nullptr, 0, nullptr, 0}};
   Options options;
   for (int c; (c = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (c) {
-      case 'p': options.pid = static_cast<pid_t>(parseNumber(optarg, 1, "pid")); break;
-      case 'f': options.fd = static_cast<int>(parseNumber(optarg, 0, "fd")); break;
-      case 's': options.statusFd = static_cast<int>(parseNumber(optarg, 0, "status-fd")); break;
-      case 'c': options.controlFd = static_cast<int>(parseNumber(optarg, 0, "control-fd")); break;
-      case 'v': options.format = static_cast<int>(parseNumber(optarg, 1, "format")); break;
-      case 'k': options.ending = Ending::kKill; break;
-      case 't': options.ending = Ending::kStop; break;
-      default: throw ProcessError(kUsage, "unknown option", "see ckpt-process without arguments");
+      case 'p':
+        options.pid = static_cast<pid_t>(parseNumber(optarg, 1, "pid"));
+        break;
+      case 'f':
+        options.fd = static_cast<int>(parseNumber(optarg, 0, "fd"));
+        break;
+      case 's':
+        options.statusFd = static_cast<int>(parseNumber(optarg, 0, "status-fd"));
+        break;
+      case 'c':
+        options.controlFd = static_cast<int>(parseNumber(optarg, 0, "control-fd"));
+        break;
+      case 'v':
+        options.format = static_cast<int>(parseNumber(optarg, 1, "format"));
+        break;
+      case 'k':
+        options.ending = Ending::kKill;
+        break;
+      case 't':
+        options.ending = Ending::kStop;
+        break;
+      default:
+        throw ProcessError(kUsage, "unknown option", "see ckpt-process without arguments");
     }
   }
   if (optind != argc) throw ProcessError(kUsage, std::string("unexpected argument: ") + argv[optind]);
@@ -141,10 +157,8 @@ void end(const Options& options, Tracee* tracee, const Status& status) {
     status.warning("the caller did not confirm; the process runs on");
     return;
   }
-  if (options.ending == Ending::kKill)
-    tracee->kill();
-  else
-    tracee->detach(tracee->groupStopped() ? 0 : SIGSTOP);
+  if (options.ending == Ending::kKill) tracee->kill();
+  else tracee->detach(tracee->groupStopped() ? 0 : SIGSTOP);
 }
 
 void checkpoint(const Options& options, const Status& status) {
@@ -165,10 +179,8 @@ void checkpoint(const Options& options, const Status& status) {
 
   Pagemap pagemap(options.pid);
   RecordWriter writer(options.fd, options.format, &stopRequested);
-  if (options.format == 1)
-    writeImage1(tracee, pagemap, capture, &writer);
-  else
-    writeImage2(tracee, pagemap, capture, &writer);
+  if (options.format == 1) writeImage1(tracee, pagemap, capture, &writer);
+  else writeImage2(tracee, pagemap, capture, &writer);
   if (options.ending == Ending::kRun) tracee.detach();
   status.event(JsonObject()
                    .text("event", "written")

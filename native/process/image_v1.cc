@@ -26,8 +26,7 @@ struct Piece {
 void privatePages(const Pagemap& pagemap, const Mapping& mapping, std::vector<uint64_t>* pages) {
   if (mapping.vdso())
     for (uint64_t page = mapping.map.start; page < mapping.map.end; page += kPageBytes) pages->push_back(page);
-  else if (!mapping.map.shared)
-    pagemap.privatePages(mapping.map.start, mapping.map.end, pages);
+  else if (!mapping.map.shared) pagemap.privatePages(mapping.map.start, mapping.map.end, pages);
 }
 
 /** A mapping with more pages than an s16 counts becomes several neighbours; the kernel merges them again. */
@@ -68,8 +67,7 @@ void writePiece(const Tracee& tracee, const Capture& capture, const Piece& piece
   writer->bytes(piece.pages.data(), piece.pages.size() * 8);
   if (mapping.vdso())  // not read from the task: that would make pages of it resident
     writer->bytes(capture.vdsoImage.data(), capture.vdsoImage.size());
-  else
-    writePageContents(tracee, piece.pages, 0, piece.pages.size(), mapping.vmFlags & kVmRead, writer);
+  else writePageContents(tracee, piece.pages, 0, piece.pages.size(), mapping.vmFlags & kVmRead, writer);
   writer->countPages(piece.pages.size());
 }
 
@@ -160,7 +158,8 @@ void refuseVersion1(const Capture& capture, const Status& status) {
   lose(r.gs_base != 0, "the base of gs");
   lose(used & ~kXfeaturesFxsave, "AVX or other extended registers");
   if (!lost.empty())
-    throw ProcessError(kCannot, "an image of version 1 would lose " + lost + " of process " + std::to_string(capture.task.pid),
+    throw ProcessError(kCannot,
+                       "an image of version 1 would lose " + lost + " of process " + std::to_string(capture.task.pid),
                        "use --format 2");
   auto warn = [&status](bool live, const char* what) {
     if (live) status.warning(std::string("version 1 does not carry ") + what);
@@ -173,7 +172,8 @@ void refuseVersion1(const Capture& capture, const Status& status) {
   warn(capture.thread.sigmask != 0, "the mask of blocked signals");
   warn(!capture.sharedPending.empty() || !capture.threadPending.empty(), "pending signals");
   warn(!(capture.thread.altstack_flags & 2), "the alternate signal stack");
-  warn(armed(capture.itimers.real) || armed(capture.itimers.virtual_) || armed(capture.itimers.prof), "interval timers");
+  warn(armed(capture.itimers.real) || armed(capture.itimers.virtual_) || armed(capture.itimers.prof),
+       "interval timers");
   warn(!capture.timers.empty(), "POSIX timers");
   warn(capture.thread.rseq_addr != 0, "the rseq registration");
   warn(capture.thread.robust_list_addr != 0, "the robust futex list");
@@ -184,7 +184,8 @@ void writeImage1(const Tracee& tracee, const Pagemap& pagemap, const Capture& ca
   __u32 id = capture.task.pid;
   std::vector<Piece> pieces = split(pagemap, capture.mappings);
   if (pieces.size() > CKPT_V1_VMAS_MAX)
-    throw ProcessError(kCannot, "process " + std::to_string(id) + " has more mappings than version 1 can count", "use --format 2");
+    throw ProcessError(kCannot, "process " + std::to_string(id) + " has more mappings than version 1 can count",
+                       "use --format 2");
   writeHead(capture.machine, writer);
   writeTask(capture, id, writer);
   writeMm(capture, pieces.size(), id, writer);

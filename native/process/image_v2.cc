@@ -24,10 +24,12 @@ __u32 vmaFlags(const Mapping& mapping) {
     uint64_t vm;
     __u32 flag;
   } kFlags[] = {
-      {kVmGrowsDown, CKPT_VMA2_F_GROWSDOWN},   {kVmLocked, CKPT_VMA2_F_LOCKED},        {kVmLockOnFault, CKPT_VMA2_F_LOCKONFAULT},
-      {kVmNoReserve, CKPT_VMA2_F_NORESERVE},   {kVmDontCopy, CKPT_VMA2_F_DONTFORK},    {kVmDontDump, CKPT_VMA2_F_DONTDUMP},
-      {kVmWipeOnFork, CKPT_VMA2_F_WIPEONFORK}, {kVmHugepage, CKPT_VMA2_F_HUGEPAGE},    {kVmNoHugepage, CKPT_VMA2_F_NOHUGEPAGE},
-      {kVmMergeable, CKPT_VMA2_F_MERGEABLE},   {kVmSeqRead, CKPT_VMA2_F_SEQUENTIAL},   {kVmRandRead, CKPT_VMA2_F_RANDOM},
+      {kVmGrowsDown, CKPT_VMA2_F_GROWSDOWN},     {kVmLocked, CKPT_VMA2_F_LOCKED},
+      {kVmLockOnFault, CKPT_VMA2_F_LOCKONFAULT}, {kVmNoReserve, CKPT_VMA2_F_NORESERVE},
+      {kVmDontCopy, CKPT_VMA2_F_DONTFORK},       {kVmDontDump, CKPT_VMA2_F_DONTDUMP},
+      {kVmWipeOnFork, CKPT_VMA2_F_WIPEONFORK},   {kVmHugepage, CKPT_VMA2_F_HUGEPAGE},
+      {kVmNoHugepage, CKPT_VMA2_F_NOHUGEPAGE},   {kVmMergeable, CKPT_VMA2_F_MERGEABLE},
+      {kVmSeqRead, CKPT_VMA2_F_SEQUENTIAL},      {kVmRandRead, CKPT_VMA2_F_RANDOM},
       {kVmMayShare, CKPT_VMA2_F_MAYSHARE},
   };
   __u32 flags = 0;
@@ -122,7 +124,8 @@ void writeImage2(const Tracee& tracee, const Pagemap& pagemap, const Capture& ca
   cr2_task task = capture.task;
   task.file_count = static_cast<__u32>(capture.files.size());
   writer->record(CKPT_REC_TASK2, pid, &task, sizeof task);
-  writer->record(CKPT_REC_CREDS, pid, &capture.creds, sizeof capture.creds, capture.groups.data(), capture.groups.size() * 4);
+  writer->record(CKPT_REC_CREDS, pid, &capture.creds, sizeof capture.creds, capture.groups.data(),
+                 capture.groups.size() * 4);
   cr2_rlimits rlimits = {static_cast<__u32>(capture.rlimits.size()), 0};
   writer->record(CKPT_REC_RLIMITS, pid, &rlimits, sizeof rlimits, capture.rlimits.data(), capture.rlimits.size() * 16);
   for (const PathRecord& path : capture.paths)

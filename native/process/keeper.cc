@@ -48,7 +48,8 @@ int runKept(const std::function<int()>& work, std::initializer_list<int> descrip
   while (waitpid(child, &end, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(end)) return WEXITSTATUS(end);
-  status.error(ProcessError(kFailed, "the part that holds the process was killed by signal " + std::to_string(WTERMSIG(end))));
+  status.error(
+      ProcessError(kFailed, "the part that holds the process was killed by signal " + std::to_string(WTERMSIG(end))));
   return kFailed;
 }
 

@@ -46,9 +46,9 @@ struct SoftwareBytes {
 };
 constexpr size_t kSoftwareOffset = 464;
 constexpr uint32_t kMagic1 = 0x46505853, kMagic2 = 0x46505845;
-constexpr uint64_t kUcFlags = 0x7;               // extended state, ss, strictly restored
-constexpr uint32_t kNoStackFlags = 0x7fffffff;   // refused by sigaltstack and therefore without effect
-constexpr uint64_t kAmxFeatures = 3ull << 17;    // refused when in use
+constexpr uint64_t kUcFlags = 0x7;              // extended state, ss, strictly restored
+constexpr uint32_t kNoStackFlags = 0x7fffffff;  // refused by sigaltstack and therefore without effect
+constexpr uint64_t kAmxFeatures = 3ull << 17;   // refused when in use
 
 uint64_t xstateFeatures() {
   uint32_t low, high;
@@ -82,7 +82,7 @@ uint64_t findSignalReturn(const uint8_t* data, size_t bytes, uint64_t address) {
   return at ? at : find(data, bytes, address, kSignalReturnShort);
 }
 
-/** The file of an executable mapping, read beside the task: its pages come from the page cache, the task's stay as they are. */
+/** The file of an executable mapping, read beside the task, whose resident pages stay as they are. */
 uint64_t searchFile(const MapEntry& map) {
   Fd fd(open(map.path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return 0;
@@ -133,15 +133,41 @@ std::vector<uint8_t> landingFrame(uint64_t address, const Gadgets& gadgets, cons
   frame.returnAddress = gadgets.signalReturn;
   frame.ucFlags = kUcFlags;
   frame.stack.flags = kNoStackFlags;
-  frame.context = {r.r8,  r.r9,  r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rdi, r.rsi, r.rbp, r.rbx, r.rdx, r.rax, r.rcx, r.rsp,
-                   r.rip, r.eflags, static_cast<uint16_t>(r.cs), static_cast<uint16_t>(r.gs), static_cast<uint16_t>(r.fs),
-                   static_cast<uint16_t>(r.ss), 0, 0, 0, 0, area, {}};
+  frame.context = {r.r8,
+                   r.r9,
+                   r.r10,
+                   r.r11,
+                   r.r12,
+                   r.r13,
+                   r.r14,
+                   r.r15,
+                   r.rdi,
+                   r.rsi,
+                   r.rbp,
+                   r.rbx,
+                   r.rdx,
+                   r.rax,
+                   r.rcx,
+                   r.rsp,
+                   r.rip,
+                   r.eflags,
+                   static_cast<uint16_t>(r.cs),
+                   static_cast<uint16_t>(r.gs),
+                   static_cast<uint16_t>(r.fs),
+                   static_cast<uint16_t>(r.ss),
+                   0,
+                   0,
+                   0,
+                   0,
+                   area,
+                   {}};
   frame.mask = mask;
   memcpy(bytes.data(), &frame, sizeof frame);
 
   uint8_t* to = bytes.data() + (area - address);
   memcpy(to, xstate.data(), std::min(end, xstate.size()));
-  SoftwareBytes software = {kMagic1, static_cast<uint32_t>(end + sizeof kMagic2), features, static_cast<uint32_t>(end), {}};
+  SoftwareBytes software = {
+      kMagic1, static_cast<uint32_t>(end + sizeof kMagic2), features, static_cast<uint32_t>(end), {}};
   memcpy(to + kSoftwareOffset, &software, sizeof software);
   memcpy(to + end, &kMagic2, sizeof kMagic2);
   return bytes;

@@ -2,10 +2,11 @@
 //
 // Landing: what makes system calls in another process safe against our own sudden death.
 //
-// While such calls run, the task has foreign registers and all signals blocked. Should the tracer be killed just then, the kernel
-// lets the task run on from where it is. So that this ends well, its stack pointer stands at a signal frame that holds the task's
-// real registers, mask and extended state, and the calls go through a `syscall; ret`: the call returns, `ret` takes the task to
-// an rt_sigreturn sequence in its own memory (every libc has one), and the kernel puts everything back.
+// While such calls run, the task has foreign registers and all signals blocked. Should the tracer be killed just then,
+// the kernel lets the task run on from where it is. So that this ends well, its stack pointer stands at a signal frame
+// that holds the task's real registers, mask and extended state, and the calls go through a `syscall; ret`: the call
+// returns, `ret` takes the task to an rt_sigreturn sequence in its own memory (every libc has one), and the kernel puts
+// everything back.
 #ifndef CKPT_PROCESS_LANDING_H
 #define CKPT_PROCESS_LANDING_H
 
@@ -26,18 +27,18 @@ struct Gadgets {
   bool complete() const { return syscallReturn && signalReturn; }
 };
 
-/** Looks through resident pages, and for the second through the files of executable mappings. Makes nothing resident. */
+/** Looks through resident pages, and for the second through files of executable mappings. Makes nothing resident. */
 Gadgets findGadgets(const Tracee& tracee);
 
 /** Bytes of a frame of landingFrame(), alignment included; 0 where the processor has no XSAVE. */
 size_t landingFrameBytes();
 
 /**
- * The frame for `address` (16-byte aligned): eight bytes for `ret`, then what rt_sigreturn reads. `registers` have to be settled:
- * rt_sigreturn restarts no system call.
+ * The frame for `address` (16-byte aligned): eight bytes for `ret`, then what rt_sigreturn reads. `registers` have to
+ * be settled: rt_sigreturn restarts no system call.
  */
-std::vector<uint8_t> landingFrame(uint64_t address, const Gadgets& gadgets, const user_regs_struct& registers, uint64_t mask,
-                                  const std::vector<uint8_t>& xstate);
+std::vector<uint8_t> landingFrame(uint64_t address, const Gadgets& gadgets, const user_regs_struct& registers,
+                                  uint64_t mask, const std::vector<uint8_t>& xstate);
 
 }  // namespace ckpt
 

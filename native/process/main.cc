@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ckpt-process: the part of ckpt that touches other processes. Its three commands are meant for programs; people use `ckpt`.
+// ckpt-process: the part of ckpt that touches other processes. Its commands are meant for programs; people use `ckpt`.
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -11,7 +11,8 @@
 namespace {
 
 const char kUsageText[] =
-    "usage: ckpt-process checkpoint --pid N [--fd 1] [--status-fd K] [--control-fd C] [--format 1|2] [--kill | --stop]\n"
+    "usage: ckpt-process checkpoint --pid N [--fd 1] [--status-fd K] [--control-fd C] [--format 1|2] [--kill | "
+    "--stop]\n"
     "       ckpt-process restart ...\n"
     "       ckpt-process check\n";
 

@@ -21,12 +21,12 @@ struct FlagName {
   uint64_t bit;
 };
 constexpr FlagName kFlagNames[] = {
-    {"rd", kVmRead},        {"wr", kVmWrite},       {"ex", kVmExec},       {"sh", kVmShared},    {"mr", kVmMayRead},
-    {"mw", kVmMayWrite},    {"me", kVmMayExec},     {"ms", kVmMayShare},   {"gd", kVmGrowsDown}, {"pf", kVmPfnMap},
-    {"lo", kVmLocked},      {"io", kVmIo},          {"sr", kVmSeqRead},    {"rr", kVmRandRead},  {"dc", kVmDontCopy},
-    {"de", kVmDontExpand},  {"lf", kVmLockOnFault}, {"ac", kVmAccount},    {"nr", kVmNoReserve}, {"ht", kVmHugetlb},
-    {"sf", kVmSync},        {"wf", kVmWipeOnFork},  {"dd", kVmDontDump},   {"sd", kVmSoftDirty}, {"mm", kVmMixedMap},
-    {"hg", kVmHugepage},    {"nh", kVmNoHugepage},  {"mg", kVmMergeable},
+    {"rd", kVmRead},       {"wr", kVmWrite},       {"ex", kVmExec},      {"sh", kVmShared},    {"mr", kVmMayRead},
+    {"mw", kVmMayWrite},   {"me", kVmMayExec},     {"ms", kVmMayShare},  {"gd", kVmGrowsDown}, {"pf", kVmPfnMap},
+    {"lo", kVmLocked},     {"io", kVmIo},          {"sr", kVmSeqRead},   {"rr", kVmRandRead},  {"dc", kVmDontCopy},
+    {"de", kVmDontExpand}, {"lf", kVmLockOnFault}, {"ac", kVmAccount},   {"nr", kVmNoReserve}, {"ht", kVmHugetlb},
+    {"sf", kVmSync},       {"wf", kVmWipeOnFork},  {"dd", kVmDontDump},  {"sd", kVmSoftDirty}, {"mm", kVmMixedMap},
+    {"hg", kVmHugepage},   {"nh", kVmNoHugepage},  {"mg", kVmMergeable},
 };
 
 void parseVmFlags(const std::string& line, Mapping* mapping) {
@@ -76,7 +76,8 @@ const FileIdentities::Identity& FileIdentities::of(pid_t pid, const MapEntry& ma
   if (haveMapped && mapped.st_nlink == 0)
     throw ProcessError(kCannot, name + " is of a deleted file", "restart the program so that it maps files that exist");
   if (stat(map.path.c_str(), &identity.file) != 0)
-    throw ProcessError::system(kCannot, name + " cannot be found by its path", "a deleted or renamed file cannot be mapped again");
+    throw ProcessError::system(kCannot, name + " cannot be found by its path",
+                               "a deleted or renamed file cannot be mapped again");
   if (!S_ISREG(identity.file.st_mode))
     throw ProcessError(kCannot, name + " is not of a regular file", "device mappings are not supported");
   if (haveMapped ? !sameFile(mapped, identity.file) : identity.file.st_ino != map.ino)

@@ -19,14 +19,14 @@ namespace ckpt {
 
 struct Mapping {
   MapEntry map;
-  uint64_t vmFlags = 0;       // VM_ bits of the kernel, from VmFlags
-  bool uffd = false;          // registered with a userfaultfd
-  bool sealed = false;        // mseal
+  uint64_t vmFlags = 0;  // VM_ bits of the kernel, from VmFlags
+  bool uffd = false;     // registered with a userfaultfd
+  bool sealed = false;   // mseal
   bool shadowStack = false;
   int protectionKey = 0;
-  struct stat file = {};      // of the mapped file, zero for anonymous memory
+  struct stat file = {};  // of the mapped file, zero for anonymous memory
   std::vector<uint8_t> buildId;
-  std::string path;           // of the file, "" for anonymous memory
+  std::string path;  // of the file, "" for anonymous memory
 
   bool ofFile() const { return !path.empty(); }
   bool vdso() const { return map.special("[vdso]"); }
@@ -36,11 +36,33 @@ struct Mapping {
 
 /** VM_ bits, all that VmFlags can show and that have a fixed number. */
 enum VmFlag : uint64_t {
-  kVmRead = 0x1, kVmWrite = 0x2, kVmExec = 0x4, kVmShared = 0x8, kVmMayRead = 0x10, kVmMayWrite = 0x20, kVmMayExec = 0x40,
-  kVmMayShare = 0x80, kVmGrowsDown = 0x100, kVmPfnMap = 0x400, kVmLocked = 0x2000, kVmIo = 0x4000, kVmSeqRead = 0x8000,
-  kVmRandRead = 0x10000, kVmDontCopy = 0x20000, kVmDontExpand = 0x40000, kVmLockOnFault = 0x80000, kVmAccount = 0x100000,
-  kVmNoReserve = 0x200000, kVmHugetlb = 0x400000, kVmSync = 0x800000, kVmWipeOnFork = 0x2000000, kVmDontDump = 0x4000000,
-  kVmSoftDirty = 0x8000000, kVmMixedMap = 0x10000000, kVmHugepage = 0x20000000, kVmNoHugepage = 0x40000000,
+  kVmRead = 0x1,
+  kVmWrite = 0x2,
+  kVmExec = 0x4,
+  kVmShared = 0x8,
+  kVmMayRead = 0x10,
+  kVmMayWrite = 0x20,
+  kVmMayExec = 0x40,
+  kVmMayShare = 0x80,
+  kVmGrowsDown = 0x100,
+  kVmPfnMap = 0x400,
+  kVmLocked = 0x2000,
+  kVmIo = 0x4000,
+  kVmSeqRead = 0x8000,
+  kVmRandRead = 0x10000,
+  kVmDontCopy = 0x20000,
+  kVmDontExpand = 0x40000,
+  kVmLockOnFault = 0x80000,
+  kVmAccount = 0x100000,
+  kVmNoReserve = 0x200000,
+  kVmHugetlb = 0x400000,
+  kVmSync = 0x800000,
+  kVmWipeOnFork = 0x2000000,
+  kVmDontDump = 0x4000000,
+  kVmSoftDirty = 0x8000000,
+  kVmMixedMap = 0x10000000,
+  kVmHugepage = 0x20000000,
+  kVmNoHugepage = 0x40000000,
   kVmMergeable = 0x80000000,
 };
 

@@ -67,7 +67,8 @@ void readFdinfo(pid_t pid, int fd, OpenFile* file, std::string* lock) {
   std::istringstream in(readProc(pid, "fdinfo/" + std::to_string(fd)));
   for (std::string line; std::getline(in, line);) {
     if (line.compare(0, 4, "pos:") == 0) file->record.offset = strtoull(line.c_str() + 4, nullptr, 10);
-    if (line.compare(0, 6, "flags:") == 0) file->record.flags = static_cast<__u32>(strtoul(line.c_str() + 6, nullptr, 8));
+    if (line.compare(0, 6, "flags:") == 0)
+      file->record.flags = static_cast<__u32>(strtoul(line.c_str() + 6, nullptr, 8));
     if (line.compare(0, 5, "lock:") == 0) *lock = line.substr(5);
   }
   // The kernel shows close-on-exec among the flags of the description; it belongs to the descriptor.
@@ -114,7 +115,8 @@ OpenFile readOpenFile(pid_t pid, int fd, const Status& status) {
   file.path = link;
   file.record.path_bytes = static_cast<__u32>(link.size() + 1);
   if (file.record.path_bytes > CKPT_STR_BYTES_MAX)
-    throw ProcessError(kCannot, who + "a file with a path above 4,095 bytes open (descriptor " + std::to_string(fd) + ")");
+    throw ProcessError(kCannot,
+                       who + "a file with a path above 4,095 bytes open (descriptor " + std::to_string(fd) + ")");
   return file;
 }
 
@@ -128,7 +130,9 @@ bool sameDescription(pid_t pid, const OpenFile& a, const OpenFile& b) {
 std::vector<OpenFile> readOpenFiles(pid_t pid, const Status& status) {
   std::vector<int> descriptors;
   DIR* dir = opendir(procPath(pid, "fd").c_str());
-  if (!dir) throw ProcessError::system(kCannot, "cannot list " + procPath(pid, "fd"), "run as the owner of the process, or as root");
+  if (!dir)
+    throw ProcessError::system(kCannot, "cannot list " + procPath(pid, "fd"),
+                               "run as the owner of the process, or as root");
   while (dirent* entry = readdir(dir))
     if (entry->d_name[0] != '.') descriptors.push_back(atoi(entry->d_name));
   closedir(dir);

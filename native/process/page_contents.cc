@@ -13,7 +13,9 @@ constexpr size_t kRunsMax = 512;  // below IOV_MAX
 /** Through /proc/PID/mem, which reads what the task itself may not (PROT_NONE). Throws on a short read. */
 void readOnePage(const Tracee& tracee, uint64_t address, uint8_t* to) {
   if (tracee.tryReadMemory(address, to, kPageBytes) == kPageBytes) return;
-  throw ProcessError::system(kCannot, "cannot read the page of process " + std::to_string(tracee.pid()) + " at " + hexRange(address, address + kPageBytes),
+  throw ProcessError::system(kCannot,
+                             "cannot read the page of process " + std::to_string(tracee.pid()) + " at " +
+                                 hexRange(address, address + kPageBytes),
                              "it may lie in a guard region (MADV_GUARD_INSTALL) or be lost memory");
 }
 

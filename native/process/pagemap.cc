@@ -41,7 +41,8 @@ Pagemap::Pagemap(pid_t pid) : pid_(pid), fd_(open(procPath(pid, "pagemap").c_str
 
 PageEntry Pagemap::entry(uint64_t address) const {
   uint64_t word = 0;
-  if (pread(fd_.get(), &word, sizeof word, static_cast<off_t>(address / kPageBytes * 8)) != sizeof word) return PageEntry();
+  if (pread(fd_.get(), &word, sizeof word, static_cast<off_t>(address / kPageBytes * 8)) != sizeof word)
+    return PageEntry();
   return decode(word);
 }
 
@@ -65,7 +66,8 @@ bool Pagemap::scanPages(uint64_t start, uint64_t end, std::vector<uint64_t>* add
     if (got < 0 && at == start) return false;
     if (got < 0) throw ProcessError::system(kFailed, "PAGEMAP_SCAN of process " + std::to_string(pid_));
     for (int i = 0; i < got; i++)
-      for (uint64_t page = regions[static_cast<size_t>(i)].start; page < regions[static_cast<size_t>(i)].end; page += kPageBytes)
+      for (uint64_t page = regions[static_cast<size_t>(i)].start; page < regions[static_cast<size_t>(i)].end;
+           page += kPageBytes)
         addresses->push_back(page);
     if (scan.walkEnd <= at) break;
     at = scan.walkEnd;

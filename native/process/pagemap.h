@@ -31,7 +31,7 @@ class Pagemap {
    * or swapped out. Pages that are known to be the shared zero page are left out.
    */
   void privatePages(uint64_t start, uint64_t end, std::vector<uint64_t>* addresses) const;
-  /** The first page of [start, end) in a guard region (MADV_GUARD_INSTALL); 0 for none, or where the kernel does not tell (before 6.15). */
+  /** The first page of [start, end) in a guard region; 0 for none, or where the kernel does not tell (before 6.15). */
   uint64_t firstGuard(uint64_t start, uint64_t end) const;
   /** True where the kernel has PAGEMAP_SCAN (6.7); decided by the first privatePages(). */
   bool hasScan() const { return scan_ == 1; }

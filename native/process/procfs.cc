@@ -38,8 +38,9 @@ static ProcessError procError(pid_t pid, const std::string& name) {
   int error = errno;
   if (access(procPath(pid, "").c_str(), F_OK) != 0 || error == ESRCH)
     return ProcessError(kFailed, "no such process: " + std::to_string(pid));
-  return ProcessError::system(error == EACCES || error == EPERM ? kCannot : kFailed, "cannot read " + procPath(pid, name),
-                              error == EACCES || error == EPERM ? "run as the owner of the process, or as root" : "", error);
+  return ProcessError::system(
+      error == EACCES || error == EPERM ? kCannot : kFailed, "cannot read " + procPath(pid, name),
+      error == EACCES || error == EPERM ? "run as the owner of the process, or as root" : "", error);
 }
 
 std::string readProc(pid_t pid, const std::string& name) {
@@ -111,7 +112,8 @@ std::map<std::string, std::string> readStatus(pid_t pid) {
 Stat::Stat(pid_t pid) {
   std::string text = readProc(pid, "stat");
   size_t open = text.find('('), close = text.rfind(')');
-  if (open == std::string::npos || close == std::string::npos) throw ProcessError(kFailed, "cannot parse " + procPath(pid, "stat"));
+  if (open == std::string::npos || close == std::string::npos)
+    throw ProcessError(kFailed, "cannot parse " + procPath(pid, "stat"));
   comm_ = text.substr(open + 1, close - open - 1);
   std::istringstream in(text.substr(close + 1));
   for (std::string field; in >> field;) fields_.push_back(field);

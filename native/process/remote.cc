@@ -151,7 +151,8 @@ user_regs_struct Tracee::registers() const {
   if (ptraceCall(PTRACE_GETREGSET, pid_, NT_PRSTATUS, &io) != 0)
     throw ProcessError::system(kFailed, "cannot read the registers of process " + std::to_string(pid_));
   if (io.iov_len != sizeof registers)
-    throw ProcessError(kCannot, "process " + std::to_string(pid_) + " is a 32-bit task", "only 64-bit tasks are supported");
+    throw ProcessError(kCannot, "process " + std::to_string(pid_) + " is a 32-bit task",
+                       "only 64-bit tasks are supported");
   return registers;
 }
 
@@ -197,7 +198,8 @@ std::vector<siginfo_t> Tracee::pendingSignals(bool shared) const {
     args.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0;
     args.nr = 32;
     long got = ptraceCall(PTRACE_PEEKSIGINFO, pid_, &args, batch);
-    if (got < 0) throw ProcessError::system(kFailed, "cannot read the pending signals of process " + std::to_string(pid_));
+    if (got < 0)
+      throw ProcessError::system(kFailed, "cannot read the pending signals of process " + std::to_string(pid_));
     all.insert(all.end(), batch, batch + got);
     if (got < 32) return all;
   }
@@ -226,13 +228,15 @@ bool Tracee::dispatchesSystemCalls() const {
 
 uint64_t Tracee::debugRegister(int number) const {
   errno = 0;
-  long value = ptraceCall(PTRACE_PEEKUSER, pid_, offsetof(struct user, u_debugreg) + 8 * static_cast<size_t>(number), 0L);
+  long value =
+      ptraceCall(PTRACE_PEEKUSER, pid_, offsetof(struct user, u_debugreg) + 8 * static_cast<size_t>(number), 0L);
   if (errno) throw ProcessError::system(kFailed, "cannot read the debug registers of process " + std::to_string(pid_));
   return static_cast<uint64_t>(value);
 }
 
 void Tracee::setDebugRegister(int number, uint64_t value) {
-  if (ptraceCall(PTRACE_POKEUSER, pid_, offsetof(struct user, u_debugreg) + 8 * static_cast<size_t>(number), value) != 0)
+  if (ptraceCall(PTRACE_POKEUSER, pid_, offsetof(struct user, u_debugreg) + 8 * static_cast<size_t>(number), value) !=
+      0)
     throw ProcessError::system(kCannot, "cannot set debug register " + std::to_string(number));
 }
 

@@ -9,7 +9,7 @@
 //
 // Guaranteed: a signal that arrives meanwhile is delivered after detach() (it stays pending behind the blocked mask,
 // or, for SIGSTOP, is sent again). A task that was in a job-control stop is in it again after detach().
-// PTRACE_O_EXITKILL is not set unless asked for: when we die, the kernel detaches, and landing.h says what happens then.
+// PTRACE_O_EXITKILL is not set unless asked for: when we die, the kernel detaches; landing.h says what happens then.
 #ifndef CKPT_PROCESS_REMOTE_H
 #define CKPT_PROCESS_REMOTE_H
 
@@ -118,7 +118,8 @@ class Tracee {
   const Scratch& scratch() const { return scratch_; }
 
   /** Runs a system call in the target: its result, -errno on failure. Throws only where the target is lost. */
-  long call(long number, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0, uint64_t f = 0);
+  long call(long number, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0,
+            uint64_t f = 0);
 
   /** Registers as the task had them when beginCalls() was called; valid while calling. */
   const user_regs_struct& savedRegisters() const { return saved_; }

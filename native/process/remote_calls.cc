@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The calling state of Tracee: system calls run in the target, through an instruction that it has, with memory that it has.
+// The calling state of Tracee: system calls run in the target, through an instruction and with memory that it has.
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -51,7 +51,7 @@ uint64_t Tracee::findSyscall() const {
                      "its state cannot be asked for");
 }
 
-/** Memory below the red zone of the stack is nobody's. Leaves scratch_ empty where the stack pointer is in no such memory. */
+/** Memory below the red zone of the stack is nobody's. Leaves scratch_ empty where the stack is in no such memory. */
 void Tracee::borrowStack(const std::vector<MapEntry>& maps, const Pagemap& pagemap, size_t bytes) {
   uint64_t end = (saved_.rsp - kRedZoneBytes) & ~uint64_t{63};
   uint64_t start = end - bytes;
@@ -125,7 +125,7 @@ void Tracee::beginCalls(const CallOptions& options) {
                                            : findSyscall();
   if (options.wantScratch) borrowScratch(gadgets.complete() ? frameBytes : 0);
   if (gadgets.complete() && scratch_.bytes > kArgumentBytes) prepareLanding(gadgets);
-  // From here on the task is foreign to itself; registers first, so that whoever finds the mask changed finds the way back.
+  // From here on the task is foreign to itself. The registers came first: with the mask changed, the way back is there.
   calling_ = true;
   setSignalMask(~uint64_t{0});
 }

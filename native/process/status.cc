@@ -17,7 +17,8 @@ size_t utf8Bytes(const std::string& s, size_t i) {
   for (size_t k = 1; k < n; k++)
     if ((static_cast<unsigned char>(s[i + k]) & 0xc0) != 0x80) return 0;
   unsigned char d = n > 1 ? static_cast<unsigned char>(s[i + 1]) : 0;
-  if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) || (c == 0xf4 && d > 0x8f)) return 0;
+  if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) || (c == 0xf4 && d > 0x8f))
+    return 0;
   return n;
 }
 
@@ -84,17 +85,18 @@ void Status::event(const JsonObject& object) const {
 }
 
 void Status::warning(const std::string& text) const {
-  if (fd_ >= 0)
-    event(JsonObject().text("event", "warning").text("text", text));
-  else
-    writeAll(STDERR_FILENO, "ckpt-process: warning: " + text + "\n");
+  if (fd_ >= 0) event(JsonObject().text("event", "warning").text("text", text));
+  else writeAll(STDERR_FILENO, "ckpt-process: warning: " + text + "\n");
 }
 
 void Status::error(const ProcessError& error) const {
   if (fd_ >= 0)
-    event(JsonObject().text("event", "error").integer("exit", error.exit()).text("text", error.what()).text("hint", error.hint()));
-  else
-    writeAll(STDERR_FILENO, "ckpt-process: " + error.line() + "\n");
+    event(JsonObject()
+              .text("event", "error")
+              .integer("exit", error.exit())
+              .text("text", error.what())
+              .text("hint", error.hint()));
+  else writeAll(STDERR_FILENO, "ckpt-process: " + error.line() + "\n");
 }
 
 }  // namespace ckpt

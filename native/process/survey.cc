@@ -55,7 +55,8 @@ void surveyNamespaces(pid_t pid, const Refuse& refuse, const Status& status) {
     if (std::string(name) == "net" || std::string(name) == "uts" || std::string(name) == "cgroup")
       status.warning(std::string("the process is in another ") + name + " namespace; its copy will be in ours");
     else
-      refuse(std::string("is in another ") + name + " namespace", "run ckpt inside that namespace, for instance with nsenter");
+      refuse(std::string("is in another ") + name + " namespace",
+             "run ckpt inside that namespace, for instance with nsenter");
   }
 }
 
@@ -85,7 +86,8 @@ void surveyTask(pid_t pid, bool tracedByUs, const Status& status) {
   if (field("Tgid") != std::to_string(pid)) refuse("is a thread of process " + field("Tgid"), "");
   if (!tracedByUs && field("TracerPid") != "0")
     refuse("is traced by process " + field("TracerPid"), "end the debugger or tracer first");
-  if (field("Threads") != "1") refuse("has " + field("Threads") + " threads", "only single-threaded processes are supported");
+  if (field("Threads") != "1")
+    refuse("has " + field("Threads") + " threads", "only single-threaded processes are supported");
   std::istringstream children(childrenOf(pid));
   if (std::string child; children >> child)
     refuse("has a child (process " + child + ")", "only processes without children are supported");
@@ -94,7 +96,9 @@ void surveyTask(pid_t pid, bool tracedByUs, const Status& status) {
 
   Fd exe(open(procPath(pid, "exe").c_str(), O_RDONLY | O_CLOEXEC));
   struct stat file;
-  if (!exe) throw ProcessError::system(kCannot, "cannot open " + procPath(pid, "exe"), "run as the owner of the process, or as root");
+  if (!exe)
+    throw ProcessError::system(kCannot, "cannot open " + procPath(pid, "exe"),
+                               "run as the owner of the process, or as root");
   if (elfClass(exe.get()) == 1) refuse("is a 32-bit program", "only 64-bit programs are supported");
   if (fstat(exe.get(), &file) == 0 && file.st_nlink == 0) refuse("runs a program file that was deleted", "");
 

@@ -11,7 +11,7 @@
 
 namespace ckpt {
 
-/** Threads, children, tracers, seccomp, namespaces, shared memory or descriptors. `self`: our own tracing is no reason. */
+/** Throws ProcessError kCannot, naming the first reason found. `tracedByUs`: being traced is then no reason. */
 void surveyTask(pid_t pid, bool tracedByUs, const Status& status);
 
 }  // namespace ckpt
