@@ -51,8 +51,8 @@ Napi::Value errorOf(Napi::Env env, const std::exception_ptr& error) {
 Napi::Value bufferOf(Napi::Env env, Bytes bytes) {
   if (bytes.size() <= kCopyBytesMax) return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size());
   auto* owned = new Bytes(std::move(bytes));
-  return Napi::Buffer<uint8_t>::New(env, owned->data(), owned->size(),
-                                    [](Napi::Env, uint8_t*, Bytes* hint) { delete hint; }, owned);
+  return Napi::Buffer<uint8_t>::New(
+      env, owned->data(), owned->size(), [](Napi::Env, uint8_t*, Bytes* hint) { delete hint; }, owned);
 }
 
 Napi::Object reportOf(Napi::Env env, const PackReport& report) {

@@ -26,7 +26,8 @@ Napi::Object reportOf(Napi::Env env, const PackReport& report);
 template <size_t N>
 std::array<uint8_t, N> bytesOf(const Napi::Value& value, const char* name) {
   if (!value.IsBuffer() || value.As<Napi::Buffer<uint8_t>>().Length() != N) {
-    throw Napi::TypeError::New(value.Env(), std::string(name) + ": a Buffer of " + std::to_string(N) + " bytes expected");
+    throw Napi::TypeError::New(value.Env(),
+                               std::string(name) + ": a Buffer of " + std::to_string(N) + " bytes expected");
   }
   std::array<uint8_t, N> bytes;
   memcpy(bytes.data(), value.As<Napi::Buffer<uint8_t>>().Data(), N);

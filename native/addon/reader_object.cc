@@ -7,10 +7,10 @@
 namespace ckpt {
 
 Napi::Function ReaderObject::define(Napi::Env env) {
-  return DefineClass(env, "ImageReader",
-                     {InstanceMethod<&ReaderObject::begin>("begin"), InstanceMethod<&ReaderObject::next>("next"),
-                      InstanceMethod<&ReaderObject::close>("close"),
-                      InstanceAccessor<&ReaderObject::bytesRead>("bytesRead")});
+  return DefineClass(
+      env, "ImageReader",
+      {InstanceMethod<&ReaderObject::begin>("begin"), InstanceMethod<&ReaderObject::next>("next"),
+       InstanceMethod<&ReaderObject::close>("close"), InstanceAccessor<&ReaderObject::bytesRead>("bytesRead")});
 }
 
 ReaderObject::ReaderObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ReaderObject>(info) {

@@ -6,10 +6,10 @@
 namespace ckpt {
 
 Napi::Function WriterObject::define(Napi::Env env) {
-  return DefineClass(env, "ImageWriter",
-                     {InstanceMethod<&WriterObject::push>("push"), InstanceMethod<&WriterObject::finish>("finish"),
-                      InstanceMethod<&WriterObject::close>("close"),
-                      InstanceAccessor<&WriterObject::bytesWritten>("bytesWritten")});
+  return DefineClass(
+      env, "ImageWriter",
+      {InstanceMethod<&WriterObject::push>("push"), InstanceMethod<&WriterObject::finish>("finish"),
+       InstanceMethod<&WriterObject::close>("close"), InstanceAccessor<&WriterObject::bytesWritten>("bytesWritten")});
 }
 
 WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WriterObject>(info) {

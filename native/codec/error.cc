@@ -6,7 +6,8 @@
 namespace ckpt {
 
 CodecError imageError(uint64_t offset, const std::string& record, const std::string& what) {
-  CodecError error(ErrorKind::kImage, "invalid image at byte " + std::to_string(offset) + ", record " + record + ": " + what);
+  CodecError error(ErrorKind::kImage,
+                   "invalid image at byte " + std::to_string(offset) + ", record " + record + ": " + what);
   error.offset = offset;
   error.record = record;
   return error;

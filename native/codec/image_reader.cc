@@ -160,7 +160,8 @@ void ImageReader::readImages() {
     if (!options_.stream) {
       if (at == end && !inputEnded) readMore();
       if (at < end) {
-        throw imageError(parser.streamOffset(), "after " + recordLabelOf(parser.totals().formatVersion == 1 ? CKPT_REC_TAIL : CKPT_REC_TAIL2),
+        throw imageError(parser.streamOffset(),
+                         "after " + recordLabelOf(parser.totals().formatVersion == 1 ? CKPT_REC_TAIL : CKPT_REC_TAIL2),
                          "there are bytes behind the image's tail");
       }
     }

@@ -190,9 +190,7 @@ void ImageWriter::runSink() {
       std::shared_ptr<Job> job;
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        changed_.wait(lock, [this] {
-          return stopping_ || (sequence_.empty() ? planned_ : sequence_.front()->filled);
-        });
+        changed_.wait(lock, [this] { return stopping_ || (sequence_.empty() ? planned_ : sequence_.front()->filled); });
         if (stopping_) return;
         if (sequence_.empty()) break;
         job = std::move(sequence_.front());

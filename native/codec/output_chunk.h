@@ -21,7 +21,9 @@ class OutputChunk {
   void addPages(const Hash& pack, uint32_t slot, uint32_t count);
   void addZeroPages(uint32_t count);
   bool full() const { return pages_.size() + zeroPages_ >= kPagesMax || literalBytes_ >= kLiteralBytesMax; }
-  uint32_t pageRoom() const { return static_cast<uint32_t>(kPagesMax - std::min(kPagesMax, pages_.size() + zeroPages_)); }
+  uint32_t pageRoom() const {
+    return static_cast<uint32_t>(kPagesMax - std::min(kPagesMax, pages_.size() + zeroPages_));
+  }
   bool empty() const { return pieces_.empty(); }
 
   /** Puts the pages in. On a worker's thread. CodecError of kind pack or io. */

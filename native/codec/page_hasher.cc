@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "codec/page_hasher.h"
 
+#include "codec/sha256_pairs.h"
+
 namespace ckpt {
 
 bool isZeroPage(const uint8_t* page) {
@@ -21,7 +23,11 @@ Hash PageHasher::hash(const uint8_t* page) {
 }
 
 void PageHasher::hashMany(const uint8_t* const* pages, size_t count, Hash* out) {
-  for (size_t i = 0; i < count; i++) out[i] = hash(pages[i]);
+  size_t i = 0;
+  if (hasSha256Pairs()) {
+    for (; i + 2 <= count; i += 2) sha256Pair(salt_.data(), pages[i], pages[i + 1], out[i], out[i + 1]);
+  }
+  for (; i < count; i++) out[i] = hash(pages[i]);
 }
 
 }  // namespace ckpt

@@ -5,7 +5,7 @@ namespace ckpt {
 
 namespace {
 
-constexpr size_t kRunBytesMax = 8 + 3 + 4 + 2;              // gap, head, pack, slot
+constexpr size_t kRunBytesMax = 8 + 3 + 4 + 2;                  // gap, head, pack, slot
 constexpr uint64_t kPageNumberMax = ~uint64_t{0} / kPageBytes;  // of the last page of the address space
 
 }  // namespace

@@ -19,6 +19,7 @@
     'page_index.cc',
     'pages_event.cc',
     'sha256.cc',
+    'sha256_pairs.cc',
     'stream_events.cc',
     'stream_packer.cc',
     'tag_table.cc',

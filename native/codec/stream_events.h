@@ -64,9 +64,9 @@ class StreamEvents {
     bool pages = false;
     Bytes record;
     std::vector<Segment> segments;
-    size_t drained = 0;     // segments done
-    uint32_t total = 0;     // pages of the run
-    uint32_t missing = 0;   // pages of the run not added yet
+    size_t drained = 0;    // segments done
+    uint32_t total = 0;    // pages of the run
+    uint32_t missing = 0;  // pages of the run not added yet
     bool started = false;
   };
   struct ClosedPack {

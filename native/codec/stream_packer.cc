@@ -5,8 +5,8 @@ namespace ckpt {
 
 namespace {
 
-constexpr size_t kFramesPerJob = 16;                  // some 700 us of work
-constexpr size_t kWaitingEventBytesMax = 4 << 20;     // more than this closes a pack early
+constexpr size_t kFramesPerJob = 16;               // some 700 us of work
+constexpr size_t kWaitingEventBytesMax = 4 << 20;  // more than this closes a pack early
 constexpr size_t kPackJobsMax = 4;
 
 }  // namespace
@@ -132,7 +132,8 @@ void StreamPacker::submitFrames(const std::shared_ptr<Batch>& batch) {
         for (Frame& frame : job->frames) {
           const uint8_t* raw = frame.pages[0];
           bool consecutive = true;
-          for (uint32_t i = 1; i < frame.count; i++) consecutive = consecutive && frame.pages[i] == raw + i * kPageBytes;
+          for (uint32_t i = 1; i < frame.count; i++)
+            consecutive = consecutive && frame.pages[i] == raw + i * kPageBytes;
           if (!consecutive) {
             for (uint32_t i = 0; i < frame.count; i++) {
               memcpy(worker.scratch.data() + i * kPageBytes, frame.pages[i], kPageBytes);
