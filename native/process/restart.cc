@@ -165,6 +165,7 @@ int runRestart(int argc, char** argv) {
     return kUsage;
   }
   const Status status(options.statusFd);
+  signal(SIGCHLD, SIG_DFL);  // ignored by whoever started us, the task's end would be lost
   try {
     pid_t pid;
     std::unique_ptr<TaskWait> wait;

@@ -80,6 +80,7 @@ void RestartState::layout(int program) {
   map.auxv = reinterpret_cast<__u64*>(auxv.empty() ? 0 : child_.put(auxv.data(), auxv.size(), sizeof map));
   map.auxv_size = static_cast<__u32>(auxv.size());
   map.exe_fd = static_cast<__u32>(program);
+  if (program < 0) status_.warning("/proc/PID/exe stays ckpt-process: the program's file cannot be opened");
   const auto set = [&] { return child_.tracee().call(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, child_.put(&map, sizeof map), sizeof map, 0); };
   long result = set();
   if (result == -EPERM && program >= 0) {
