@@ -152,6 +152,27 @@ export const programs: readonly Program[] = [
   })),
 ];
 
+function corner(name: string): Program {
+  return { ...compiled('odd', (dir) => [name, dir]), name: `odd ${name}` };
+}
+
+/** Corners that are easy to get wrong. */
+export const corners: readonly Program[] = [
+  'limits',
+  'dev-zero',
+  'beyond-the-end',
+  'shared-read-only',
+  'many-mappings',
+  'huge-pages',
+  'mlockall',
+  'no-vdso',
+  'rseq',
+  'hammer',
+  'timers',
+  'batch',
+  'user',
+].map(corner);
+
 /** States that a checkpoint refuses, and what its words must name. */
 export const refusals: readonly (readonly [state: string, names: RegExp])[] = [
   ['threads', /thread/i],
@@ -179,9 +200,12 @@ export const refusals: readonly (readonly [state: string, names: RegExp])[] = [
   ['deleted-mapping', /deleted/i],
   ['replaced-file', /deleted/i],
   ['proc-file', /\/proc\//i],
+  ['cwd-deleted', /deleted/i],
+  ['exe-deleted', /deleted/i],
 ];
 
 export function refused(state: string): Program {
+  if (state === 'cwd-deleted' || state === 'exe-deleted') return corner(state);
   return { ...compiled('refuse', (dir) => [state, dir]), name: `refuse ${state}` };
 }
 
