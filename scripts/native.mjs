@@ -6,7 +6,16 @@
 // The addon uses Node-API only: one build serves every Node version from 20 on.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,7 +54,8 @@ function dependency(name) {
 }
 
 function checkTools() {
-  const hint = 'Debian or Ubuntu: apt-get install g++ make python3; Fedora: dnf install gcc-c++ make python3; Alpine: apk add g++ make python3';
+  const hint =
+    'Debian or Ubuntu: apt-get install g++ make python3; Fedora: dnf install gcc-c++ make python3; Alpine: apk add g++ make python3';
   const wanted = [
     ['a C++17 compiler', [process.env.CXX, 'g++', 'c++', 'clang++']],
     ['a C compiler', [process.env.CC, 'gcc', 'cc', 'clang']],
@@ -98,8 +108,15 @@ function sourceFiles(folder) {
 /** Changes whenever a build would make something else. */
 function fingerprint(dependencies) {
   const hash = createHash('sha256');
-  hash.update([process.platform, process.arch, process.env.CC, process.env.CXX, ...dependencies.map((d) => d.version)].join(' '));
-  for (const path of ['binding.gyp', 'scripts/native.mjs', ...sourceFiles('native'), ...sourceFiles('format/generated')]) {
+  hash.update(
+    [process.platform, process.arch, process.env.CC, process.env.CXX, ...dependencies.map((d) => d.version)].join(' '),
+  );
+  for (const path of [
+    'binding.gyp',
+    'scripts/native.mjs',
+    ...sourceFiles('native'),
+    ...sourceFiles('format/generated'),
+  ]) {
     hash.update(`\0${path}\0`);
     hash.update(readFileSync(join(root, path)));
   }
@@ -141,7 +158,9 @@ function lock() {
 
 function isBuilt(print) {
   try {
-    return products.every((path) => existsSync(path)) && JSON.parse(readFileSync(recordPath, 'utf8')).fingerprint === print;
+    return (
+      products.every((path) => existsSync(path)) && JSON.parse(readFileSync(recordPath, 'utf8')).fingerprint === print
+    );
   } catch {
     return false;
   }
@@ -155,7 +174,8 @@ function run(nodeGyp, step) {
   fail(`node-gyp ${step[0]} failed, see above`);
 }
 
-if (process.platform !== 'linux' || process.arch !== 'x64') fail(`ckpt runs on Linux on x86-64, this is ${process.platform} ${process.arch}`);
+if (process.platform !== 'linux' || process.arch !== 'x64')
+  fail(`ckpt runs on Linux on x86-64, this is ${process.platform} ${process.arch}`);
 const print = fingerprint(['zstd-napi', 'node-addon-api'].map(dependency));
 if (!force && !targets.length && isBuilt(print)) process.exit(0);
 checkTools();

@@ -6,7 +6,14 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CodecHarness, type IngestedImage, sha256 } from '../support/codec-harness.js';
-import { anyImageShape, buildImage, type GeneratedImage, parameters, plainShape, rowOfPages } from '../support/image-generator.js';
+import {
+  anyImageShape,
+  buildImage,
+  type GeneratedImage,
+  parameters,
+  plainShape,
+  rowOfPages,
+} from '../support/image-generator.js';
 
 const golden = new URL('../golden/', import.meta.url);
 let harness: CodecHarness;
@@ -23,7 +30,8 @@ async function expectRoundTrip(image: Buffer, ingested: IngestedImage): Promise<
   expect(rebuilt.pages).toBe(ingested.summary.pages);
   expect(ingested.summary.bytes).toBe(image.length);
   for (const event of ingested.events) expect(event.value.length).toBeLessThanOrEqual(512 << 10);
-  for (const id of ingested.packs) await harness.codec.verifyPack(`${harness.packsDir}/${id.slice(0, 2)}/${id}.pack`, id, harness.salt);
+  for (const id of ingested.packs)
+    await harness.codec.verifyPack(`${harness.packsDir}/${id.slice(0, 2)}/${id}.pack`, id, harness.salt);
 }
 
 function expectCounts(generated: GeneratedImage, ingested: IngestedImage): void {
@@ -39,9 +47,16 @@ describe('golden images', () => {
   for (const name of readdirSync(golden).filter((file) => file.endsWith('.img'))) {
     it(name, async () => {
       const image = readFileSync(new URL(name, golden));
-      const facts = JSON.parse(readFileSync(new URL(name.replace('.img', '.json'), golden), 'utf8')) as Record<string, number>;
+      const facts = JSON.parse(readFileSync(new URL(name.replace('.img', '.json'), golden), 'utf8')) as Record<
+        string,
+        number
+      >;
       const ingested = await harness.ingest(image);
-      expect(ingested.summary).toMatchObject({ records: facts['records'], pages: facts['pages'], zeroPages: facts['zero'] });
+      expect(ingested.summary).toMatchObject({
+        records: facts['records'],
+        pages: facts['pages'],
+        zeroPages: facts['zero'],
+      });
       await expectRoundTrip(image, ingested);
     });
   }
@@ -69,7 +84,12 @@ describe('generated images', () => {
         await harness.index.load(first.packs);
         expect(harness.index.pages).toBe(generated.distinctPages);
         const second = await harness.ingest(generated.bytes);
-        expect(second.summary).toMatchObject({ newPages: 0, newPacks: 0, storedBytes: 0, digest: first.summary.digest });
+        expect(second.summary).toMatchObject({
+          newPages: 0,
+          newPacks: 0,
+          storedBytes: 0,
+          digest: first.summary.digest,
+        });
         await expectRoundTrip(generated.bytes, second);
         // Without an index: only the digest.
         const third = await harness.ingest(generated.bytes, { index: null });
@@ -83,7 +103,9 @@ describe('generated images', () => {
   for (const version of [1, 2] as const) {
     it(`version ${version} with 32,767 pages in a mapping`, async () => {
       harness.index = harness.codec.openIndex(harness.packsDir);
-      const generated = buildImage(plainShape(version, { mappings: [rowOfPages(32_767, 'noise', 'zero', 'text', 'repeated')] }));
+      const generated = buildImage(
+        plainShape(version, { mappings: [rowOfPages(32_767, 'noise', 'zero', 'text', 'repeated')] }),
+      );
       const ingested = await harness.ingest(generated.bytes);
       expectCounts(generated, ingested);
       await expectRoundTrip(generated.bytes, ingested);
@@ -106,7 +128,9 @@ describe('a pipe', () => {
     const { readFd, writeFd } = harness.codec.pipe();
     // A byte a write for the records, then ever larger pieces.
     const script = `const fs=require('fs');const b=fs.readFileSync(process.argv[1]);let at=0,n=1;while(at<b.length){at+=fs.writeSync(3,b,at,Math.min(n,b.length-at));if(at>6000)n=Math.min(n*2,9999)}`;
-    const child = spawn(process.execPath, ['-e', script, new URL('mixed.img', golden).pathname], { stdio: ['ignore', 'inherit', 'inherit', writeFd] });
+    const child = spawn(process.execPath, ['-e', script, new URL('mixed.img', golden).pathname], {
+      stdio: ['ignore', 'inherit', 'inherit', writeFd],
+    });
     closeSync(writeFd);
     const [ingested] = await harness.ingestFd(readFd);
     closeSync(readFd);
@@ -116,7 +140,11 @@ describe('a pipe', () => {
   });
 
   it('may bring images back to back', async () => {
-    const images = [1, 2, 1, 2].map((version, i) => buildImage(plainShape(version as 1 | 2, { seed: i, mappings: [rowOfPages(300 * i, 'noise', 'repeated')] })).bytes);
+    const images = [1, 2, 1, 2].map(
+      (version, i) =>
+        buildImage(plainShape(version as 1 | 2, { seed: i, mappings: [rowOfPages(300 * i, 'noise', 'repeated')] }))
+          .bytes,
+    );
     const path = harness.file();
     const { writeFileSync, openSync } = await import('node:fs');
     writeFileSync(path, Buffer.concat(images));
@@ -141,7 +169,11 @@ describe('identity', () => {
     // The page is the only one; it stands before MM_CONTEXT (12 bytes), THREAD (38), CPU (712) and TAIL (20).
     const at = image.length - (12 + 38 + 712 + 20) - 4096;
     const hash = harness.codec.pageHash(image.subarray(at, at + 4096), harness.salt);
-    const digest = createHash('sha256').update(harness.salt).update(image.subarray(0, at)).update(hash).update(image.subarray(at + 4096));
+    const digest = createHash('sha256')
+      .update(harness.salt)
+      .update(image.subarray(0, at))
+      .update(hash)
+      .update(image.subarray(at + 4096));
     expect(summary.digest).toBe(digest.digest('hex'));
   });
 });
