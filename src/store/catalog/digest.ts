@@ -3,6 +3,7 @@
 // One number for everything that a catalog says. Two catalogs of one log, at the same position, have the same.
 import { createHash, type Hash } from 'node:crypto';
 import type { Db } from '../sqlite.js';
+import { loadValue } from '../stored-value.js';
 
 /** Rows in an order that depends on the log alone, without the numbers that stand for ids within one catalog. */
 const questions: Readonly<Record<string, string>> = {
@@ -34,10 +35,20 @@ export function digestTables(db: Db): Record<string, string> {
   const digests: Record<string, string> = {};
   for (const [name, sql] of Object.entries(questions)) {
     const hash = createHash('sha256');
-    for (const row of db.prepare(sql).raw().safeIntegers().iterate()) addRow(hash, row as unknown[]);
+    for (const row of db.prepare<[], unknown[]>(sql).raw().safeIntegers().iterate()) {
+      addRow(hash, storedValues.has(name) ? withPlainValue(row) : row);
+    }
     digests[name] = hash.digest('hex');
   }
   return digests;
+}
+
+/** Questions whose rows end in the columns `value` and `zstd`: what counts is the value, not how this zstd compressed it. */
+const storedValues: ReadonlySet<string> = new Set(['record_bytes', 'page_map']);
+
+function withPlainValue(row: readonly unknown[]): unknown[] {
+  const [value, zstd] = row.slice(-2) as [Buffer, bigint];
+  return [...row.slice(0, -2), loadValue({ value, zstd: Number(zstd) }, 'catalog')];
 }
 
 /** Each value with its type and length, so that no two rows look alike. */

@@ -20,6 +20,7 @@ import { noDetails, readDetails, type DetailSink, type DetailState } from './rec
 import { RecordScan, ScanError, type ScanState } from './record-scan.js';
 import type { CatalogRows, ImageRow, ImageState } from './rows.js';
 import { addSlots, trimmedBitmap, wholeBitmap } from './slots.js';
+import { storeValue } from '../stored-value.js';
 
 /** What the projection needs of the native codec. */
 export interface PagesCodec {
@@ -169,7 +170,8 @@ export class ImageStream {
 
   private takeRecord(event: LoggedEvent, cursor: Cursor): void {
     const { rows, row } = this;
-    rows.insertEvent.run(row.image, event.seq, 0, event.value, null, null, null, null, null);
+    const stored = storeValue(event.value);
+    rows.insertEvent.run(row.image, event.seq, 0, stored.value, stored.zstd, null, null, null, null, null);
     for (const record of cursor.scan.takeRecord(event.seq, event.value)) {
       rows.insertRecord.run(row.image, record.seq, record.offset, record.type, record.task, record.bytes);
       readDetails(record, cursor.details, row.host, this.sink);
@@ -204,7 +206,8 @@ export class ImageStream {
     cursor.scan.takePages(info);
     const { vmaSeq, vmaStart } = cursor.details;
     const { first, pages, zeroPages, newPages } = info;
-    rows.insertEvent.run(row.image, event.seq, 1, event.value, first, pages, zeroPages, newPages, vmaSeq);
+    const stored = storeValue(event.value);
+    rows.insertEvent.run(row.image, event.seq, 1, stored.value, stored.zstd, first, pages, zeroPages, newPages, vmaSeq);
     if (vmaSeq !== null && (zeroPages > 0 || newPages > 0)) {
       rows.addVmaCounts.run(zeroPages, newPages, row.image, vmaSeq, BigInt(vmaStart ?? 0));
     }

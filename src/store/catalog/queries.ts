@@ -5,6 +5,7 @@ import type { StreamEvent } from '../../codec/native.js';
 import type { WriterIdentity } from '../../format/events.js';
 import { guarded, StoreError } from '../errors.js';
 import type { Db } from '../sqlite.js';
+import { loadValue, type StoredValue } from '../stored-value.js';
 import { countSlots } from './slots.js';
 
 /** Values of a batch of imageEvents(), in bytes. */
@@ -209,8 +210,8 @@ export class CatalogQueries {
   *imageEvents(id: string): Generator<StreamEvent[]> {
     const image = this.number(id);
     if (image === undefined) return;
-    const select = this.db.prepare<[number, number], { seq: number; is_pages: number; value: Buffer }>(
-      'SELECT seq, is_pages, value FROM image_event WHERE image = ? AND seq > ? ORDER BY seq',
+    const select = this.db.prepare<[number, number], { seq: number; is_pages: number } & StoredValue>(
+      'SELECT seq, is_pages, value, zstd FROM image_event WHERE image = ? AND seq > ? ORDER BY seq',
     );
     let after = -1;
     for (;;) {
@@ -218,9 +219,10 @@ export class CatalogQueries {
       let bytes = 0;
       guarded('read image', this.place, () => {
         for (const row of select.iterate(image, after)) {
-          events.push({ type: row.is_pages ? 'pages' : 'record', value: row.value });
+          const value = loadValue(row, this.place);
+          events.push({ type: row.is_pages ? 'pages' : 'record', value });
           after = row.seq;
-          bytes += row.value.length;
+          bytes += value.length;
           if (bytes >= EVENT_BATCH_BYTES || events.length >= EVENT_BATCH_ROWS) break;
         }
       });

@@ -122,7 +122,7 @@ export class CatalogRows {
     );
     this.dropCursor = db.prepare('DELETE FROM image_cursor WHERE image = ?');
     this.insertEvent = write(
-      'INSERT INTO image_event (image, seq, is_pages, value, first, pages, zero_pages, new_pages, vma_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO image_event (image, seq, is_pages, value, zstd, first, pages, zero_pages, new_pages, vma_seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.insertRecord = write(
       'INSERT INTO image_record (image, seq, offset, type, task, bytes) VALUES (?, ?, ?, ?, ?, ?)',

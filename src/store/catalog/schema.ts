@@ -52,9 +52,9 @@ const tables = `
 
   CREATE TABLE image_tag (image INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (image, name)) STRICT, WITHOUT ROWID;
 
-  -- The values of the record and pages events, as they are in the log.
+  -- The values of the record and pages events; with zstd = 1 compressed.
   CREATE TABLE image_event (
-    image INTEGER NOT NULL, seq INTEGER NOT NULL, is_pages INTEGER NOT NULL, value BLOB NOT NULL,
+    image INTEGER NOT NULL, seq INTEGER NOT NULL, is_pages INTEGER NOT NULL, value BLOB NOT NULL, zstd INTEGER NOT NULL,
     first INTEGER, pages INTEGER, zero_pages INTEGER, new_pages INTEGER, vma_seq INTEGER
   ) STRICT;
   CREATE UNIQUE INDEX image_event_stream ON image_event (image, seq);
@@ -104,10 +104,10 @@ const views = `
   CREATE VIEW checkpoint_pack AS
     SELECT i.id AS checkpoint_id, p.id AS pack_id, s.slots FROM image_pack s JOIN image i USING (image) JOIN pack_file p USING (pack);
   CREATE VIEW page_map AS
-    SELECT i.id AS checkpoint_id, e.seq, e.first, e.pages, e.zero_pages, e.new_pages, e.vma_seq, e.value
+    SELECT i.id AS checkpoint_id, e.seq, e.first, e.pages, e.zero_pages, e.new_pages, e.vma_seq, e.value, e.zstd
     FROM image_event e JOIN image i USING (image) WHERE e.is_pages;
   CREATE VIEW record_bytes AS
-    SELECT i.id AS checkpoint_id, e.seq, e.value FROM image_event e JOIN image i USING (image) WHERE NOT e.is_pages;
+    SELECT i.id AS checkpoint_id, e.seq, e.value, e.zstd FROM image_event e JOIN image i USING (image) WHERE NOT e.is_pages;
 `;
 
 const first: Migration = (db) => {

@@ -4,6 +4,7 @@
 import { PAGE_BYTES } from '../../format/generated/image.js';
 import { StoreError } from '../errors.js';
 import type { Db } from '../sqlite.js';
+import { loadValue, type StoredValue } from '../stored-value.js';
 import { comparePages } from './page-diff.js';
 import { PackDirectories } from './pack-directories.js';
 import { pageRuns, type PageRun } from './page-runs.js';
@@ -63,13 +64,13 @@ function imageNumber(db: Db, id: unknown): number {
 
 /** Runs in stream order; one event's value at a time is in memory. */
 function* runsOf(db: Db, image: number): Generator<PageRun> {
-  const next = db.prepare<[number, number], { seq: number; value: Buffer }>(
-    'SELECT seq, value FROM image_event WHERE image = ? AND seq > ? AND is_pages ORDER BY seq LIMIT 1',
+  const next = db.prepare<[number, number], { seq: number } & StoredValue>(
+    'SELECT seq, value, zstd FROM image_event WHERE image = ? AND seq > ? AND is_pages ORDER BY seq LIMIT 1',
   );
   for (let after = -1; ;) {
     const event = next.get(image, after);
     if (!event) return;
-    yield* pageRuns(event.value);
+    yield* pageRuns(loadValue(event, 'catalog'));
     after = event.seq;
   }
 }

@@ -12,6 +12,7 @@ import { EmbeddedPacks } from './pack-files.js';
 import { errorCode, guarded, StoreError, storeError } from '../errors.js';
 import type { EventLog, LogBatch, LogPosition } from '../log.js';
 import { openDatabase, type Db } from '../sqlite.js';
+import { loadValue, storeValue } from '../stored-value.js';
 
 /** A batch is closed when its values pass this many bytes. */
 const BATCH_BYTES = 4 << 20;
@@ -20,6 +21,11 @@ const BATCH_EVENTS = 4096;
 
 const knownTypes: ReadonlySet<string> = new Set(eventTypes);
 
+/** All other types are JSON, kept readable. */
+function isBinary(type: EventType): boolean {
+  return type === 'record' || type === 'pages';
+}
+
 interface EventRow {
   readonly offset: number;
   readonly checkpoint: string;
@@ -27,6 +33,7 @@ interface EventRow {
   readonly type: string;
   readonly schema: number;
   readonly value: Buffer;
+  readonly zstd: number;
 }
 
 export interface EmbeddedLogOptions {
@@ -50,7 +57,7 @@ export class EmbeddedLog implements EventLog {
   readonly kind = 'embedded';
   readonly opened: LogOpened;
   readonly packs: EmbeddedPacks;
-  private readonly insert: Statement<[string, number, string, number, Buffer]>;
+  private readonly insert: Statement<[string, number, string, number, Buffer, number]>;
   private readonly select: Statement<[number, number], EventRow>;
   private readonly aborted: Statement<[string], number>;
   private readonly last: Statement<[], number>;
@@ -60,7 +67,9 @@ export class EmbeddedLog implements EventLog {
     readonly place: string,
     dir: string,
   ) {
-    this.insert = db.prepare('INSERT INTO event (checkpoint, seq, type, schema, value) VALUES (?, ?, ?, ?, ?)');
+    this.insert = db.prepare(
+      'INSERT INTO event (checkpoint, seq, type, schema, value, zstd) VALUES (?, ?, ?, ?, ?, ?)',
+    );
     this.select = db.prepare('SELECT * FROM event WHERE offset >= ? AND offset < ? ORDER BY offset');
     this.aborted = db
       .prepare("SELECT offset FROM event WHERE checkpoint = ? AND type = 'aborted' LIMIT 1")
@@ -82,7 +91,10 @@ export class EmbeddedLog implements EventLog {
     const numbered = events.find((event) => event.seq !== SEQ_OUTSIDE);
     const transaction = this.db.transaction(() => {
       if (numbered && this.aborted.get(checkpoint) !== undefined) this.refuseFenced(checkpoint);
-      for (const event of events) this.insert.run(checkpoint, event.seq, event.type, EVENT_SCHEMA, event.value);
+      for (const { seq, type, value } of events) {
+        const stored = isBinary(type) ? storeValue(value) : { value, zstd: 0 };
+        this.insert.run(checkpoint, seq, type, EVENT_SCHEMA, stored.value, stored.zstd);
+      }
     });
     try {
       transaction.immediate();
@@ -118,8 +130,9 @@ export class EmbeddedLog implements EventLog {
     const events: LoggedEvent[] = [];
     let bytes = 0;
     for (const row of this.select.iterate(from, end)) {
-      events.push(this.checked(row));
-      bytes += row.value.length;
+      const event = this.checked(row);
+      events.push(event);
+      bytes += event.value.length;
       if (bytes >= BATCH_BYTES || events.length >= BATCH_EVENTS) return { events, next: row.offset + 1 };
     }
     return { events, next: end };
@@ -144,7 +157,8 @@ export class EmbeddedLog implements EventLog {
         problem: `is of an unknown type, ${row.type}`,
       });
     }
-    return { ...row, type: row.type as EventType, partition: 0 };
+    const { offset, checkpoint, seq, schema } = row;
+    return { offset, checkpoint, seq, schema, type: row.type as EventType, partition: 0, value: loadValue(row, place) };
   }
 
   private readOpened(): LogOpened | undefined {

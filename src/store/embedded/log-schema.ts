@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Schema of log.db. Rows of `event` are only ever added; `offset` ascends and is never given twice (AUTOINCREMENT), also
-// when the last rows have gone. `pack` is what the packs topic is elsewhere: the names of the pack files, in order of arrival.
+// when the last rows have gone. A `value` with `zstd` = 1 is compressed, see stored-value.ts. `pack` is what the packs topic is elsewhere: the names of the pack files, in order of arrival.
 import type { Migration, SqliteSchema } from '../sqlite.js';
 
 const first: Migration = (db) => {
@@ -12,7 +12,8 @@ const first: Migration = (db) => {
       seq        INTEGER NOT NULL,
       type       TEXT    NOT NULL,
       schema     INTEGER NOT NULL,
-      value      BLOB    NOT NULL
+      value      BLOB    NOT NULL,
+      zstd       INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE UNIQUE INDEX event_stream ON event (checkpoint, seq) WHERE seq >= 0;
     CREATE INDEX event_aborted ON event (checkpoint) WHERE type = 'aborted';
