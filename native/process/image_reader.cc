@@ -19,10 +19,8 @@ void ImageReader::read(TaskImage* image) {
   if (image->head.magic != CKPT_HEAD_MAGIC) in_.invalid("this is not an image: wrong magic number");
   if (image->head.flags & ~CKPT_CTX_CKPT) in_.invalid("unknown flags in HEAD");
   image->version = image->head.version;
-  if (image->version == 1)
-    read1();
-  else if (image->version == 2)
-    read2();
+  if (image->version == 1) read1();
+  else if (image->version == 2) read2();
   else
     in_.unsupported("image format version " + std::to_string(image->version) + " is not known",
                     "use a newer version of this program");
@@ -31,12 +29,14 @@ void ImageReader::read(TaskImage* image) {
 void ImageReader::checkBounds(const ImageMapping& mapping) {
   const uint64_t start = mapping.fixed.start, end = mapping.fixed.end;
   char range[48];
-  std::snprintf(range, sizeof range, "mapping %lx-%lx ", static_cast<unsigned long>(start), static_cast<unsigned long>(end));
+  std::snprintf(range, sizeof range, "mapping %lx-%lx ", static_cast<unsigned long>(start),
+                static_cast<unsigned long>(end));
   if ((start | end) % CKPT_PAGE_BYTES != 0) in_.invalid(std::string(range) + "is not page aligned");
   if (start >= end) in_.invalid(std::string(range) + "is empty or turned round");
   if (start < mappedTo_) in_.invalid(std::string(range) + "overlaps or precedes the one before it");
   if (end > kTaskSizeMax) {
-    if (end <= (uint64_t{1} << 56)) in_.unsupported(std::string(range) + "needs 57-bit addresses", "a restart knows 47-bit address spaces");
+    if (end <= (uint64_t{1} << 56))
+      in_.unsupported(std::string(range) + "needs 57-bit addresses", "a restart knows 47-bit address spaces");
     in_.invalid(std::string(range) + "is not in user space");
   }
   mappedTo_ = end;

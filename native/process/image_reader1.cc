@@ -10,7 +10,7 @@
 namespace ckpt {
 namespace {
 
-constexpr uint32_t kFirstTlsEntry = 12;     // GDT_ENTRY_TLS_MIN of x86-64
+constexpr uint32_t kFirstTlsEntry = 12;      // GDT_ENTRY_TLS_MIN of x86-64
 constexpr uint64_t kVdsoBytesMax = 1 << 16;  // no kernel's vdso is larger
 constexpr uint64_t kFxsaveBytes = 512;
 constexpr uint64_t kXsaveHeaderBytes = 64;
@@ -22,7 +22,8 @@ RecordHeader ImageReader::expect1(uint32_t type) {
   const RecordHeader header = in_.header1();
   if (header.type != type) in_.invalid("this record is out of order, " + recordName(type) + " was expected");
   const bool global = type == CKPT_REC_STR || type == CKPT_REC_TAIL;
-  if (type != CKPT_REC_TASK && header.id != (global ? 0 : image_->task.pid)) in_.invalid("the record's id is " + std::to_string(header.id));
+  if (type != CKPT_REC_TASK && header.id != (global ? 0 : image_->task.pid))
+    in_.invalid("the record's id is " + std::to_string(header.id));
   return header;
 }
 
@@ -30,7 +31,8 @@ void ImageReader::read1() {
   const RecordHeader header = expect1(CKPT_REC_TASK);
   const auto task = in_.fixed<cr_task>();
   in_.endPayload();
-  if (task.task_comm_len < 0 || task.task_comm_len > 16) in_.invalid("task_comm_len is " + std::to_string(task.task_comm_len));
+  if (task.task_comm_len < 0 || task.task_comm_len > 16)
+    in_.invalid("task_comm_len is " + std::to_string(task.task_comm_len));
   // The record has only the low 16 bits of the pid; the id of the records has all of them.
   image_->task.pid = header.id;
   image_->task.state = CKPT_STATE_RUNNING;
@@ -62,7 +64,8 @@ void ImageReader::read1() {
   expect1(CKPT_REC_MM_CONTEXT);
   const auto context = in_.fixed<cr_mm_context>();
   in_.endPayload();
-  if (context.ldt_entry_size != 8 || context.nldt < 0 || context.nldt > CKPT_LDT_ENTRIES_MAX) in_.invalid("wrong count or size of LDT descriptors");
+  if (context.ldt_entry_size != 8 || context.nldt < 0 || context.nldt > CKPT_LDT_ENTRIES_MAX)
+    in_.invalid("wrong count or size of LDT descriptors");
   image_->ldt.resize(static_cast<size_t>(context.nldt) * 8);
   in_.read(image_->ldt.data(), image_->ldt.size());
 
@@ -78,7 +81,8 @@ void ImageReader::read1() {
 std::string ImageReader::readString1(int bytes) {
   const RecordHeader header = expect1(CKPT_REC_STR);
   if (bytes > CKPT_STR_BYTES_MAX || header.len != static_cast<uint32_t>(bytes)) {
-    in_.invalid("a pathname of " + std::to_string(header.len) + " bytes where " + std::to_string(bytes) + " were announced");
+    in_.invalid("a pathname of " + std::to_string(header.len) + " bytes where " + std::to_string(bytes) +
+                " were announced");
   }
   const std::string path = readAbsolutePath(header.len);
   in_.endPayload();
@@ -95,9 +99,11 @@ void ImageReader::readMapping1() {
   to.start = vma.vm_start;
   to.end = vma.vm_end;
   checkBounds(mapping);
-  if (vma.how != CKPT_VMA_ANON && vma.how != CKPT_VMA_FILE) in_.invalid("unknown kind of mapping " + std::to_string(vma.how));
+  if (vma.how != CKPT_VMA_ANON && vma.how != CKPT_VMA_FILE)
+    in_.invalid("unknown kind of mapping " + std::to_string(vma.how));
   if (vma.npages < 0 || vma.namelen < 0) in_.invalid("a negative count of pages or of a name's bytes");
-  if ((vma.how == CKPT_VMA_FILE) != (vma.namelen != 0)) in_.invalid("an anonymous mapping with a path, or a file without one");
+  if ((vma.how == CKPT_VMA_FILE) != (vma.namelen != 0))
+    in_.invalid("an anonymous mapping with a path, or a file without one");
   if (vma.vm_flags & (CKPT_VM_SHARED | CKPT_VM_IO | CKPT_VM_HUGETLB)) {
     in_.unsupported("a shared writable, device or huge-page mapping", "version 1 does not carry such mappings");
   }
@@ -108,9 +114,11 @@ void ImageReader::readMapping1() {
   to.prot = static_cast<uint32_t>(vma.vm_flags & 7);  // VM_READ, WRITE and EXEC are the PROT_ bits
   if (share && (to.prot & 2)) in_.unsupported("a shared mapping that can be written");
   to.may_prot = static_cast<uint32_t>((vma.vm_flags >> 4) & 7);
-  to.flags = (vma.vm_flags & CKPT_VM_GROWSDOWN ? CKPT_VMA2_F_GROWSDOWN : 0) | (vma.vm_flags & CKPT_VM_LOCKED ? CKPT_VMA2_F_LOCKED : 0);
+  to.flags = (vma.vm_flags & CKPT_VM_GROWSDOWN ? CKPT_VMA2_F_GROWSDOWN : 0) |
+             (vma.vm_flags & CKPT_VM_LOCKED ? CKPT_VMA2_F_LOCKED : 0);
   to.pgoff = file ? vma.vm_pgoff : 0;
-  if (to.pgoff > (uint64_t{1} << 51) - (to.end - to.start) / CKPT_PAGE_BYTES) in_.invalid("mapping beyond the largest file");
+  if (to.pgoff > (uint64_t{1} << 51) - (to.end - to.start) / CKPT_PAGE_BYTES)
+    in_.invalid("mapping beyond the largest file");
   if (file) mapping.path = readString1(vma.namelen);
 
   const auto count = static_cast<uint32_t>(vma.npages);
@@ -120,7 +128,8 @@ void ImageReader::readMapping1() {
 
   // The writer's vdso comes as an executable anonymous mapping that holds an ELF file.
   const uint64_t bytes = to.end - to.start;
-  if (!file && (to.prot & 4) && !(to.prot & 2) && bytes <= kVdsoBytesMax && count * uint64_t{CKPT_PAGE_BYTES} == bytes &&
+  if (!file && (to.prot & 4) && !(to.prot & 2) && bytes <= kVdsoBytesMax &&
+      count * uint64_t{CKPT_PAGE_BYTES} == bytes &&
       std::memcmp(in_.peek(CKPT_PAGE_BYTES, CKPT_PAGE_BYTES).data, "\177ELF", 4) == 0) {
     std::vector<uint8_t> contents(bytes);
     in_.read(contents.data(), bytes);
@@ -136,8 +145,8 @@ void ImageReader::readThread1() {
   expect1(CKPT_REC_THREAD);
   const auto thread = in_.fixed<cr_thread>();
   in_.endPayload();
-  if (thread.gdt_entry_tls_entries != CKPT_TLS_ENTRIES || thread.sizeof_tls_array != sizeof image_->tls || thread.ntls < 0 ||
-      thread.ntls > CKPT_TLS_ENTRIES) {
+  if (thread.gdt_entry_tls_entries != CKPT_TLS_ENTRIES || thread.sizeof_tls_array != sizeof image_->tls ||
+      thread.ntls < 0 || thread.ntls > CKPT_TLS_ENTRIES) {
     in_.invalid("wrong counts of the TLS array");
   }
   in_.read(image_->tls.data(), sizeof image_->tls);

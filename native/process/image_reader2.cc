@@ -62,7 +62,8 @@ RecordHeader ImageReader::next2() {
     }
     if (image_->machine.page_bytes == 0) in_.invalid("unknown record before MACHINE");
     if (!(ahead_.flags & CKPT_REC_OPTIONAL)) {
-      in_.unsupported("the image needs a record that this program does not know", "use a newer version of this program");
+      in_.unsupported("the image needs a record that this program does not know",
+                      "use a newer version of this program");
     }
     in_.skip(ahead_.len);
     in_.payloadTaken(ahead_.len);
@@ -113,9 +114,11 @@ void ImageReader::read2() {
   expect2(CKPT_REC_MACHINE, 0);
   image_->machine = in_.fixed<cr2_machine>();
   in_.endPayload();
-  if (image_->machine.page_bytes != CKPT_PAGE_BYTES) in_.invalid("pages of " + std::to_string(image_->machine.page_bytes) + " bytes");
+  if (image_->machine.page_bytes != CKPT_PAGE_BYTES)
+    in_.invalid("pages of " + std::to_string(image_->machine.page_bytes) + " bytes");
   if (image_->machine.task_count == 0) in_.invalid("an image without tasks");
-  if (image_->machine.task_count != 1) in_.unsupported("the image holds several processes", "only one can be restarted so far");
+  if (image_->machine.task_count != 1)
+    in_.unsupported("the image holds several processes", "only one can be restarted so far");
   readTask2();
   readFiles2();
   readMemory2();
@@ -163,7 +166,8 @@ void ImageReader::readTask2() {
     in_.endPayload();
     image_->paths.push_back(std::move(path));
   }
-  if (!image_->path(CKPT_PATH_EXE) || !image_->path(CKPT_PATH_CWD)) in_.invalid("PATH of the program or of the directory is missing");
+  if (!image_->path(CKPT_PATH_EXE) || !image_->path(CKPT_PATH_CWD))
+    in_.invalid("PATH of the program or of the directory is missing");
 
   expect2(CKPT_REC_SIGACTIONS, pid);
   const auto actions = in_.fixed<cr2_sigactions>();
@@ -187,7 +191,8 @@ void ImageReader::readTask2() {
   }
   // Old kernels count ids up: timers are made again in the order of their ids, whatever order they are listed in.
   std::vector<cr2_posix_timer>& timers = image_->timers;
-  std::sort(timers.begin(), timers.end(), [](const cr2_posix_timer& a, const cr2_posix_timer& b) { return a.timer_id < b.timer_id; });
+  std::sort(timers.begin(), timers.end(),
+            [](const cr2_posix_timer& a, const cr2_posix_timer& b) { return a.timer_id < b.timer_id; });
   for (size_t i = 1; i < timers.size(); i++)
     if (timers[i].timer_id == timers[i - 1].timer_id) in_.invalid("two timers with one id");
 }
@@ -200,7 +205,8 @@ void ImageReader::readFiles2() {
     file.fixed = in_.fixed<cr2_file>();
     const cr2_file& f = file.fixed;
     // The path of a standard stream ("pipe:[4711]") is for people.
-    if (f.path_bytes != 0) file.path = f.kind == CKPT_FILE_STDIO ? readPath(f.path_bytes) : readAbsolutePath(f.path_bytes);
+    if (f.path_bytes != 0)
+      file.path = f.kind == CKPT_FILE_STDIO ? readPath(f.path_bytes) : readAbsolutePath(f.path_bytes);
     in_.endPayload();
     const int32_t above = image_->files.empty() ? -1 : image_->files.back().fixed.fd;
     if (f.fd <= above) in_.invalid("file descriptors do not ascend");
@@ -225,11 +231,12 @@ void ImageReader::readMemory2() {
   const uint32_t pid = image_->task.pid;
   expect2(CKPT_REC_MM2, pid);
   cr2_mm& mm = image_->mm = in_.fixed<cr2_mm>();
-  if (mm.auxv_bytes > kAuxvBytesMax || mm.auxv_bytes % 16 != 0) in_.invalid("auxiliary vector of " + std::to_string(mm.auxv_bytes) + " bytes");
+  if (mm.auxv_bytes > kAuxvBytesMax || mm.auxv_bytes % 16 != 0)
+    in_.invalid("auxiliary vector of " + std::to_string(mm.auxv_bytes) + " bytes");
   image_->auxv = in_.more(mm.auxv_bytes);
   in_.endPayload();
-  if (mm.start_code > mm.end_code || mm.start_data > mm.end_data || mm.start_brk > mm.brk || mm.arg_start > mm.arg_end ||
-      mm.env_start > mm.env_end) {
+  if (mm.start_code > mm.end_code || mm.start_data > mm.end_data || mm.start_brk > mm.brk ||
+      mm.arg_start > mm.arg_end || mm.env_start > mm.env_end) {
     in_.invalid("a section of the program ends before it starts");
   }
   if (mm.map_count > kMappingsMax) in_.invalid("too many mappings");
@@ -238,9 +245,12 @@ void ImageReader::readMemory2() {
   const cr2_vdso& vdso = image_->vdso = in_.fixed<cr2_vdso>();
   in_.endPayload();
   if (vdso.build_id_bytes > sizeof vdso.build_id) in_.invalid("build id of the vdso is too long");
-  const uint64_t ranges[3][2] = {{vdso.vdso_start, vdso.vdso_bytes}, {vdso.vvar_start, vdso.vvar_bytes}, {vdso.vvar_vclock_start, vdso.vvar_vclock_bytes}};
+  const uint64_t ranges[3][2] = {{vdso.vdso_start, vdso.vdso_bytes},
+                                 {vdso.vvar_start, vdso.vvar_bytes},
+                                 {vdso.vvar_vclock_start, vdso.vvar_vclock_bytes}};
   for (const auto& range : ranges) {
-    if ((range[0] | range[1]) % CKPT_PAGE_BYTES != 0 || range[0] >= kTaskSizeMax || range[1] > kTaskSizeMax - range[0]) {
+    if ((range[0] | range[1]) % CKPT_PAGE_BYTES != 0 || range[0] >= kTaskSizeMax ||
+        range[1] > kTaskSizeMax - range[0]) {
       in_.invalid("the vdso is unaligned or outside user space");
     }
   }
@@ -250,7 +260,8 @@ void ImageReader::readMemory2() {
   if (next2().type == CKPT_REC_LDT) {
     expect2(CKPT_REC_LDT, pid);
     const auto ldt = in_.fixed<cr2_ldt>();
-    if (ldt.count == 0 || ldt.count > CKPT_LDT_ENTRIES_MAX) in_.invalid("LDT of " + std::to_string(ldt.count) + " descriptors");
+    if (ldt.count == 0 || ldt.count > CKPT_LDT_ENTRIES_MAX)
+      in_.invalid("LDT of " + std::to_string(ldt.count) + " descriptors");
     image_->ldt = in_.more(ldt.count * 8);
     in_.endPayload();
   }
@@ -262,11 +273,14 @@ void ImageReader::readMapping2() {
   ImageMapping mapping;
   cr2_vma& vma = mapping.fixed = in_.fixed<cr2_vma>();
   checkBounds(mapping);
-  if (vma.kind < CKPT_VMA2_ANON || vma.kind > CKPT_VMA2_FILE_SHARED) in_.unsupported("unknown kind of mapping " + std::to_string(vma.kind));
+  if (vma.kind < CKPT_VMA2_ANON || vma.kind > CKPT_VMA2_FILE_SHARED)
+    in_.unsupported("unknown kind of mapping " + std::to_string(vma.kind));
   if (vma.prot > 7 || vma.may_prot > 7) in_.invalid("unknown protection bits");
   if (vma.build_id_bytes > sizeof vma.build_id) in_.invalid("build id of a mapped file is too long");
-  if (mapping.hasFile() != (vma.path_bytes != 0)) in_.invalid("an anonymous mapping with a path, or a file without one");
-  if (vma.pgoff > (uint64_t{1} << 51) - ((vma.end - vma.start) / CKPT_PAGE_BYTES)) in_.invalid("mapping beyond the largest file");
+  if (mapping.hasFile() != (vma.path_bytes != 0))
+    in_.invalid("an anonymous mapping with a path, or a file without one");
+  if (vma.pgoff > (uint64_t{1} << 51) - ((vma.end - vma.start) / CKPT_PAGE_BYTES))
+    in_.invalid("mapping beyond the largest file");
   if (vma.kind == CKPT_VMA2_FILE_SHARED && (vma.prot & 2)) in_.unsupported("a shared mapping that can be written");
   if (mapping.hasFile()) mapping.path = readAbsolutePath(vma.path_bytes);
   in_.endPayload();
@@ -282,7 +296,8 @@ void ImageReader::readMapping2() {
 
 void ImageReader::readPages2(const ImageMapping& mapping, uint64_t* above) {
   const auto fixed = in_.fixed<cr2_pages>();
-  if (fixed.count == 0 || fixed.count > CKPT_PAGES_PER_RECORD_MAX) in_.invalid(std::to_string(fixed.count) + " pages in one record");
+  if (fixed.count == 0 || fixed.count > CKPT_PAGES_PER_RECORD_MAX)
+    in_.invalid(std::to_string(fixed.count) + " pages in one record");
   const uint64_t bytes = uint64_t{fixed.count} * (sizeof(uint64_t) + CKPT_PAGE_BYTES);
   if (in_.payloadLeft() != bytes) in_.invalid("length and count of pages disagree");
   readAddresses(mapping, fixed.count, above);
@@ -295,7 +310,8 @@ void ImageReader::readThread2() {
   expect2(CKPT_REC_THREAD2, tid);
   image_->thread = in_.fixed<cr2_thread>();
   in_.endPayload();
-  if (image_->thread.tid != tid || tid != image_->task.pid) in_.invalid("THREAD2's tid is not its id or not the task's");
+  if (image_->thread.tid != tid || tid != image_->task.pid)
+    in_.invalid("THREAD2's tid is not its id or not the task's");
   if (next2().type == CKPT_REC_SIGPENDING) {
     expect2(CKPT_REC_SIGPENDING, tid);
     image_->threadSignals = readSignals(1);
@@ -307,7 +323,8 @@ void ImageReader::readThread2() {
   expect2(CKPT_REC_XSTATE, tid);
   image_->xstate = in_.fixed<cr2_xstate>();
   const uint32_t bytes = image_->xstate.area_bytes;
-  if (bytes < kXsaveBytesMin || bytes > kXsaveBytesMax) in_.invalid("XSAVE area of " + std::to_string(bytes) + " bytes");
+  if (bytes < kXsaveBytesMin || bytes > kXsaveBytesMax)
+    in_.invalid("XSAVE area of " + std::to_string(bytes) + " bytes");
   image_->xsaveArea = in_.more(bytes);
   in_.endPayload();
 
@@ -330,9 +347,9 @@ void ImageReader::readTail2() {
   in_.endPayload();
   if (tail.magic != CKPT_TAIL2_MAGIC) in_.invalid("wrong magic number of the tail");
   if (tail.bytes != header.offset || tail.records != records || tail.pages != pages_) {
-    in_.invalid("the tail counts " + std::to_string(tail.bytes) + " bytes, " + std::to_string(tail.records) + " records and " +
-                std::to_string(tail.pages) + " pages, but " + std::to_string(header.offset) + ", " + std::to_string(records) + " and " +
-                std::to_string(pages_) + " were read");
+    in_.invalid("the tail counts " + std::to_string(tail.bytes) + " bytes, " + std::to_string(tail.records) +
+                " records and " + std::to_string(tail.pages) + " pages, but " + std::to_string(header.offset) + ", " +
+                std::to_string(records) + " and " + std::to_string(pages_) + " were read");
   }
   if (tail.crc32c != in_.crcBeforeRecord()) in_.invalid("the checksum of the image is wrong");
 }

@@ -24,7 +24,8 @@ OpenAsTask::OpenAsTask(const TaskImage& image) {
   gid_ = getegid();
   changed_ = true;
   // The file system user takes the file capabilities away with it; groups first, they need the privilege.
-  if (setgroups(image.groups.size(), image.groups.data()) != 0) throw ProcessError::system(kCannot, "cannot take the task's groups");
+  if (setgroups(image.groups.size(), image.groups.data()) != 0)
+    throw ProcessError::system(kCannot, "cannot take the task's groups");
   setfsgid(image.creds.gid[3]);
   setfsuid(image.creds.uid[3]);
 }

@@ -24,7 +24,8 @@ Fd openChecked(const std::string& path, int flags, uint32_t mode, struct stat* n
 std::string changeOf(const struct stat& now, uint64_t size, int64_t mtimeSec, uint32_t mtimeNsec) {
   if (static_cast<uint64_t>(now.st_size) != size)
     return "its size changed from " + std::to_string(size) + " to " + std::to_string(now.st_size) + " bytes";
-  if (now.st_mtim.tv_sec != mtimeSec || static_cast<uint64_t>(now.st_mtim.tv_nsec) != mtimeNsec) return "its modification time changed";
+  if (now.st_mtim.tv_sec != mtimeSec || static_cast<uint64_t>(now.st_mtim.tv_nsec) != mtimeNsec)
+    return "its modification time changed";
   return "";
 }
 

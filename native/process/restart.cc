@@ -78,13 +78,17 @@ class Restart : public ImageSink {
   }
 
   void mapping(const ImageMapping& mapping) override { memory_->mapping(mapping); }
-  void pages(const uint64_t* addresses, size_t count, const uint8_t* contents) override { memory_->pages(addresses, count, contents); }
+  void pages(const uint64_t* addresses, size_t count, const uint8_t* contents) override {
+    memory_->pages(addresses, count, contents);
+  }
   void mappingEnd() override { memory_->mappingEnd(); }
 
   void vdso(uint64_t start, const std::vector<uint8_t>& contents) override {
     const std::vector<uint8_t> own = ownVdso();
-    if (own.size() != contents.size() || crc32c(0, own.data(), own.size()) != crc32c(0, contents.data(), contents.size()))
-      throw ProcessError(kCannot, "this kernel's vdso is not the one in the image", "restart it under the kernel it was saved under");
+    if (own.size() != contents.size() ||
+        crc32c(0, own.data(), own.size()) != crc32c(0, contents.data(), contents.size()))
+      throw ProcessError(kCannot, "this kernel's vdso is not the one in the image",
+                         "restart it under the kernel it was saved under");
     child_->placeKernel(start);
   }
 
@@ -108,9 +112,12 @@ bool number(const char* text, int* value) {
 
 bool parse(int argc, char** argv, RestartOptions* options) {
   enum { kFd = 1, kStatusFd, kDetach, kSamePid, kStopped, kIgnoreCpu };
-  static const option kOptions[] = {{"fd", required_argument, nullptr, kFd},         {"status-fd", required_argument, nullptr, kStatusFd},
-                                    {"detach", no_argument, nullptr, kDetach},       {"same-pid", no_argument, nullptr, kSamePid},
-                                    {"stopped", no_argument, nullptr, kStopped},     {"ignore-cpu", no_argument, nullptr, kIgnoreCpu},
+  static const option kOptions[] = {{"fd", required_argument, nullptr, kFd},
+                                    {"status-fd", required_argument, nullptr, kStatusFd},
+                                    {"detach", no_argument, nullptr, kDetach},
+                                    {"same-pid", no_argument, nullptr, kSamePid},
+                                    {"stopped", no_argument, nullptr, kStopped},
+                                    {"ignore-cpu", no_argument, nullptr, kIgnoreCpu},
                                     {nullptr, 0, nullptr, 0}};
   optind = 1;
   for (int which; (which = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
@@ -144,14 +151,18 @@ void report(const Status& status, int statusFd, const ProcessError& error) {
   const auto* placed = dynamic_cast<const RestartError*>(&error);
   if (placed == nullptr) return status.error(error);
   if (statusFd < 0) {
-    std::string line = "ckpt-process: " + std::string(error.what()) + " (byte " + std::to_string(placed->place().offset);
+    std::string line =
+        "ckpt-process: " + std::string(error.what()) + " (byte " + std::to_string(placed->place().offset);
     if (!placed->place().record.empty()) line += ", record " + placed->place().record;
     line += ")" + (error.hint().empty() ? "" : "; " + error.hint()) + "\n";
     fputs(line.c_str(), stderr);
     return;
   }
   JsonObject event;
-  event.text("event", "error").integer("exit", error.exit()).text("text", error.what()).unsignedInteger("offset", placed->place().offset);
+  event.text("event", "error")
+      .integer("exit", error.exit())
+      .text("text", error.what())
+      .unsignedInteger("offset", placed->place().offset);
   if (!placed->place().record.empty()) event.text("record", placed->place().record);
   status.event(event.text("hint", error.hint()));
 }

@@ -55,7 +55,10 @@ pid_t spawnWanted(pid_t wanted, bool insist, const Status& status) {
                             : pid == -EPERM ? "may not be chosen: that needs CAP_CHECKPOINT_RESTORE"
                                             : std::string("cannot be had: ") + strerror(-pid);
     const std::string text = "the old pid " + std::to_string(wanted) + " " + why;
-    if (insist) throw ProcessError(kCannot, text, pid == -EEXIST ? "end the process that has it, or restart without --same-pid" : "restart without --same-pid, or as root");
+    if (insist)
+      throw ProcessError(kCannot, text,
+                         pid == -EEXIST ? "end the process that has it, or restart without --same-pid"
+                                        : "restart without --same-pid, or as root");
     status.warning(text + "; the task gets a new one");
   }
   const pid_t pid = spawn(0);
@@ -65,7 +68,8 @@ pid_t spawnWanted(pid_t wanted, bool insist, const Status& status) {
 
 }  // namespace
 
-RestartChild::RestartChild(pid_t wanted, bool insist, const Status& status) : tracee_(spawnWanted(wanted, insist, status)) {
+RestartChild::RestartChild(pid_t wanted, bool insist, const Status& status)
+    : tracee_(spawnWanted(wanted, insist, status)) {
   try {
     tracee_.seize(10000, PTRACE_O_EXITKILL);
   } catch (...) {
@@ -78,21 +82,25 @@ RestartChild::~RestartChild() {
   if (!released_) tracee_.kill();
 }
 
-long RestartChild::must(const std::string& what, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) {
+long RestartChild::must(const std::string& what, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                        uint64_t e, uint64_t f) {
   const long result = tracee_.call(number, a, b, c, d, e, f);
-  if (result < 0 && result > -4096) throw ProcessError::system(kCannot, "cannot " + what, "", static_cast<int>(-result));
+  if (result < 0 && result > -4096)
+    throw ProcessError::system(kCannot, "cannot " + what, "", static_cast<int>(-result));
   return result;
 }
 
 uint64_t RestartChild::put(const void* data, size_t bytes, size_t offset) {
-  if (offset > kScratchBytes || bytes > kScratchBytes - offset) throw ProcessError(kFailed, "arguments larger than the scratch pages");
+  if (offset > kScratchBytes || bytes > kScratchBytes - offset)
+    throw ProcessError(kFailed, "arguments larger than the scratch pages");
   tracee_.writeMemory(scratch_.start + offset, data, bytes);
   return scratch_.start + offset;
 }
 
 void RestartChild::strip() {
   kernel_ = KernelMappings::of(pid());
-  if (kernel_.vdso.bytes == 0) throw ProcessError(kCannot, "this kernel gives processes no vdso", "start the kernel with vdso=1");
+  if (kernel_.vdso.bytes == 0)
+    throw ProcessError(kCannot, "this kernel gives processes no vdso", "start the kernel with vdso=1");
   syscallOffset_ = syscallOffset(ownVdso());
   Tracee::CallOptions options;
   options.syscallAddress = kernel_.vdso.start + syscallOffset_;
@@ -139,7 +147,8 @@ uint64_t RestartChild::gap(uint64_t bytes, const AddressRange& avoid) const {
     if (range.start >= from && range.start - from >= bytes) break;
     from = range.end();
   }
-  if (from + bytes > kTaskSizeMax) throw ProcessError(kCannot, "the image leaves no room in the address space to work in");
+  if (from + bytes > kTaskSizeMax)
+    throw ProcessError(kCannot, "the image leaves no room in the address space to work in");
   return from;
 }
 
@@ -149,8 +158,8 @@ void RestartChild::moveKernel(uint64_t vdsoStart) {
   const auto sources = kernel_.all(), targets = to.all();
   for (size_t i = 0; i < sources.size(); i++) {
     if (sources[i].bytes == 0) continue;
-    must("move the vdso (sealed system mappings cannot be moved)", SYS_mremap, sources[i].start, sources[i].bytes, sources[i].bytes,
-         MREMAP_MAYMOVE | MREMAP_FIXED, targets[i].start);
+    must("move the vdso (sealed system mappings cannot be moved)", SYS_mremap, sources[i].start, sources[i].bytes,
+         sources[i].bytes, MREMAP_MAYMOVE | MREMAP_FIXED, targets[i].start);
     // The vdso is the first of them: the calls that follow already run at its new place.
     if (i == 0) tracee_.setSyscallAddress(to.vdso.start + syscallOffset_);
   }
@@ -160,14 +169,17 @@ void RestartChild::moveKernel(uint64_t vdsoStart) {
 void RestartChild::placeKernel(uint64_t vdsoStart) {
   const KernelMappings to = kernel_.at(vdsoStart);
   const AddressRange target = to.span();
-  if (target.start < kLowest || target.end() > kTaskSizeMax) throw ProcessError(kDamaged, "the vdso's place is outside user space");
+  if (target.start < kLowest || target.end() > kTaskSizeMax)
+    throw ProcessError(kDamaged, "the vdso's place is outside user space");
   if (scratch_.overlaps(target)) {
     const uint64_t place = gap(scratch_.bytes, target);
-    must("move scratch pages", SYS_mremap, scratch_.start, scratch_.bytes, scratch_.bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    must("move scratch pages", SYS_mremap, scratch_.start, scratch_.bytes, scratch_.bytes,
+         MREMAP_MAYMOVE | MREMAP_FIXED, place);
     scratch_.start = place;
   }
   for (const AddressRange& range : to.all())
-    if (occupied(range)) throw ProcessError(kCannot, "a mapping of the task lies where this kernel's vdso or vvar has to be");
+    if (occupied(range))
+      throw ProcessError(kCannot, "a mapping of the task lies where this kernel's vdso or vvar has to be");
   // Old and new place may overlap: over a third one.
   if (target.overlaps(kernel_.span()) && vdsoStart != kernel_.vdso.start) {
     const AddressRange span = kernel_.span();
@@ -177,27 +189,28 @@ void RestartChild::placeKernel(uint64_t vdsoStart) {
   kernelPlaced_ = true;
   for (const AddressRange& range : kernel_.all())
     if (range.bytes != 0) occupied_.push_back(range);
-  std::sort(occupied_.begin(), occupied_.end(), [](const AddressRange& a, const AddressRange& b) { return a.start < b.start; });
+  std::sort(occupied_.begin(), occupied_.end(),
+            [](const AddressRange& a, const AddressRange& b) { return a.start < b.start; });
 }
 
 void RestartChild::occupy(uint64_t start, uint64_t end) {
   const AddressRange range = {start, end - start};
   if (scratch_.overlaps(range)) {
     const uint64_t place = gap(scratch_.bytes, range);
-    must("move scratch pages", SYS_mremap, scratch_.start, scratch_.bytes, scratch_.bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+    must("move scratch pages", SYS_mremap, scratch_.start, scratch_.bytes, scratch_.bytes,
+         MREMAP_MAYMOVE | MREMAP_FIXED, place);
     scratch_.start = place;
   }
   const AddressRange span = kernel_.span();
   if (!kernelPlaced_ && span.overlaps(range)) moveKernel(gap(span.bytes, range) + (kernel_.vdso.start - span.start));
   const auto after = std::upper_bound(occupied_.begin(), occupied_.end(), range,
                                       [](const AddressRange& a, const AddressRange& b) { return a.start < b.start; });
-  if ((after != occupied_.end() && after->overlaps(range)) || (after != occupied_.begin() && (after - 1)->overlaps(range)))
+  if ((after != occupied_.end() && after->overlaps(range)) ||
+      (after != occupied_.begin() && (after - 1)->overlaps(range)))
     throw ProcessError(kDamaged, "a mapping lies over the vdso");
   // Neighbours become one range: the list stays short for a heap in many pieces.
-  if (after != occupied_.begin() && (after - 1)->end() == start)
-    (after - 1)->bytes += range.bytes;
-  else
-    occupied_.insert(after, range);
+  if (after != occupied_.begin() && (after - 1)->end() == start) (after - 1)->bytes += range.bytes;
+  else occupied_.insert(after, range);
 }
 
 void RestartChild::removeScratch() {
@@ -212,7 +225,8 @@ void RestartChild::stopForJob() {
   // Now, with everything else blocked: a SIGSTOP sent at the end could come behind another pending signal, whose handler
   // would already be set up in the stopped task.
   const auto resume = [&](long signal) {
-    if (ptrace(PTRACE_CONT, pid(), nullptr, reinterpret_cast<void*>(signal)) != 0) throw ProcessError::system(kFailed, "cannot stop the task");
+    if (ptrace(PTRACE_CONT, pid(), nullptr, reinterpret_cast<void*>(signal)) != 0)
+      throw ProcessError::system(kFailed, "cannot stop the task");
     int how = 0;
     if (waitpid(pid(), &how, __WALL) != pid() || !WIFSTOPPED(how) || WSTOPSIG(how) != SIGSTOP)
       throw ProcessError(kFailed, "the task does not stop");

@@ -27,7 +27,8 @@ int openFlags(uint32_t recorded) {
 
 }  // namespace
 
-RestartFiles::RestartFiles(const TaskImage& image, const StandardStreams& streams, const Status& status) : streams_(streams), status_(status) {
+RestartFiles::RestartFiles(const TaskImage& image, const StandardStreams& streams, const Status& status)
+    : streams_(streams), status_(status) {
   rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);
   ownLimit_ = limit;
@@ -37,7 +38,8 @@ RestartFiles::RestartFiles(const TaskImage& image, const StandardStreams& stream
   const int highest = image.files.empty() ? 2 : std::max(2, image.files.back().fixed.fd);
   base_ = std::max(kLowestBase, highest + 1);
   if (static_cast<uint64_t>(highest) + image.files.size() + kLowestBase >= limit.rlim_max)
-    throw ProcessError(kCannot, "the task has descriptor " + std::to_string(highest) + ", above this process's limit", "raise the hard limit of open files (ulimit -Hn)");
+    throw ProcessError(kCannot, "the task has descriptor " + std::to_string(highest) + ", above this process's limit",
+                       "raise the hard limit of open files (ulimit -Hn)");
 
   std::vector<ImageFile> files = image.files;
   if (image.version == 1) {  // says nothing about files: the standard streams are ours
@@ -57,8 +59,7 @@ RestartFiles::RestartFiles(const TaskImage& image, const StandardStreams& stream
     // Standard streams are ours each for itself, also where they were one before.
     if (file.fixed.same_as >= 0 && !standard)
       entries_[file.fixed.fd] = {entries_.at(file.fixed.same_as).source, file.fixed.fd_flags};
-    else
-      entries_[file.fixed.fd] = {keep(standard ? openStandard(file) : openFile(file)), file.fixed.fd_flags};
+    else entries_[file.fixed.fd] = {keep(standard ? openStandard(file) : openFile(file)), file.fixed.fd_flags};
   }
 }
 
@@ -87,13 +88,16 @@ Fd RestartFiles::openFile(const ImageFile& file) {
     throw ProcessError(error.exit(), "descriptor " + std::to_string(f.fd) + ": " + error.what(), error.hint());
   }
   if (f.kind == CKPT_FILE_DEVICE && now.st_rdev != f.rdev)
-    throw ProcessError(kCannot, file.path + " is another device than it was (descriptor " + std::to_string(f.fd) + ")", "put the device back");
+    throw ProcessError(kCannot, file.path + " is another device than it was (descriptor " + std::to_string(f.fd) + ")",
+                       "put the device back");
   if (f.kind == CKPT_FILE_REGULAR) {
     const std::string change = changeOf(now, f.size, f.mtime_sec, f.mtime_nsec);
     if (!change.empty()) status_.warning("descriptor " + std::to_string(f.fd) + ", " + file.path + ": " + change);
   }
-  if ((f.flags & O_PATH) == 0 && f.kind != CKPT_FILE_DEVICE && lseek(fd.get(), static_cast<off_t>(f.offset), SEEK_SET) < 0)
-    status_.warning("descriptor " + std::to_string(f.fd) + ", " + file.path + ": cannot go back to its position " + std::to_string(f.offset));
+  if ((f.flags & O_PATH) == 0 && f.kind != CKPT_FILE_DEVICE &&
+      lseek(fd.get(), static_cast<off_t>(f.offset), SEEK_SET) < 0)
+    status_.warning("descriptor " + std::to_string(f.fd) + ", " + file.path + ": cannot go back to its position " +
+                    std::to_string(f.offset));
   return fd;
 }
 
@@ -102,7 +106,8 @@ int RestartFiles::directory(const TaskImage& image, uint32_t kind) {
   if (path == nullptr) return -1;
   const OpenAsTask as(image);
   Fd fd(open(path->path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) throw ProcessError::system(kCannot, "cannot enter the task's directory " + path->path, "make the directory again");
+  if (!fd)
+    throw ProcessError::system(kCannot, "cannot enter the task's directory " + path->path, "make the directory again");
   return keep(std::move(fd));
 }
 
@@ -115,9 +120,11 @@ void RestartFiles::install(RestartChild* child) {
   child->must("make a table of descriptors", SYS_unshare, CLONE_FILES);
   int from = 0;
   for (const auto& [fd, entry] : entries_) {
-    if (fd > from) child->must("close descriptors", SYS_close_range, static_cast<uint64_t>(from), static_cast<uint64_t>(fd - 1), 0);
+    if (fd > from)
+      child->must("close descriptors", SYS_close_range, static_cast<uint64_t>(from), static_cast<uint64_t>(fd - 1), 0);
     const uint64_t flags = entry.fdFlags & FD_CLOEXEC ? O_CLOEXEC : 0;
-    child->must("put descriptor " + std::to_string(fd) + " in its place", SYS_dup3, static_cast<uint64_t>(entry.source), static_cast<uint64_t>(fd), flags);
+    child->must("put descriptor " + std::to_string(fd) + " in its place", SYS_dup3, static_cast<uint64_t>(entry.source),
+                static_cast<uint64_t>(fd), flags);
     from = fd + 1;
   }
   child->must("close descriptors", SYS_close_range, static_cast<uint64_t>(from), ~0u, 0);

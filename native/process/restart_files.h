@@ -46,7 +46,7 @@ class RestartFiles {
   StandardStreams streams_;
   const Status& status_;
   rlimit ownLimit_{};
-  int base_ = 0;                 // all our sources are at or above it, all targets below
+  int base_ = 0;  // all our sources are at or above it, all targets below
   std::vector<Fd> kept_;
   std::map<int, Entry> entries_;  // by the task's number
 };

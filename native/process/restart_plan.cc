@@ -24,23 +24,72 @@ constexpr struct {
   int word, bit;
   const char* name;
 } kFeatures[] = {
-    {0, 0, "sse3"},          {0, 1, "pclmulqdq"},   {0, 9, "ssse3"},         {0, 12, "fma"},
-    {0, 13, "cx16"},         {0, 19, "sse4_1"},     {0, 20, "sse4_2"},       {0, 22, "movbe"},
-    {0, 23, "popcnt"},       {0, 25, "aes"},        {0, 26, "xsave"},        {0, 28, "avx"},
-    {0, 29, "f16c"},         {0, 30, "rdrand"},     {1, 15, "cmov"},         {1, 23, "mmx"},
-    {1, 24, "fxsr"},         {1, 25, "sse"},        {1, 26, "sse2"},         {2, 0, "fsgsbase"},
-    {2, 3, "bmi1"},          {2, 4, "hle"},         {2, 5, "avx2"},          {2, 8, "bmi2"},
-    {2, 9, "erms"},          {2, 11, "rtm"},        {2, 16, "avx512f"},      {2, 17, "avx512dq"},
-    {2, 18, "rdseed"},       {2, 19, "adx"},        {2, 21, "avx512ifma"},   {2, 23, "clflushopt"},
-    {2, 24, "clwb"},         {2, 28, "avx512cd"},   {2, 29, "sha_ni"},       {2, 30, "avx512bw"},
-    {2, 31, "avx512vl"},     {3, 1, "avx512_vbmi"}, {3, 4, "ospke"},         {3, 5, "waitpkg"},
-    {3, 6, "avx512_vbmi2"},  {3, 8, "gfni"},        {3, 9, "vaes"},          {3, 10, "vpclmulqdq"},
-    {3, 11, "avx512_vnni"},  {3, 12, "avx512_bitalg"}, {3, 14, "avx512_vpopcntdq"}, {3, 22, "rdpid"},
-    {3, 25, "cldemote"},     {3, 27, "movdiri"},    {3, 28, "movdir64b"},    {4, 2, "avx512_4vnniw"},
-    {4, 3, "avx512_4fmaps"}, {4, 8, "avx512_vp2intersect"}, {4, 14, "serialize"}, {4, 22, "amx_bf16"},
-    {4, 23, "avx512_fp16"},  {4, 24, "amx_tile"},   {4, 25, "amx_int8"},     {5, 0, "lahf_lm"},
-    {5, 5, "abm"},           {5, 6, "sse4a"},       {5, 8, "3dnowprefetch"}, {5, 11, "xop"},
-    {5, 16, "fma4"},         {5, 21, "tbm"},
+    {0, 0, "sse3"},
+    {0, 1, "pclmulqdq"},
+    {0, 9, "ssse3"},
+    {0, 12, "fma"},
+    {0, 13, "cx16"},
+    {0, 19, "sse4_1"},
+    {0, 20, "sse4_2"},
+    {0, 22, "movbe"},
+    {0, 23, "popcnt"},
+    {0, 25, "aes"},
+    {0, 26, "xsave"},
+    {0, 28, "avx"},
+    {0, 29, "f16c"},
+    {0, 30, "rdrand"},
+    {1, 15, "cmov"},
+    {1, 23, "mmx"},
+    {1, 24, "fxsr"},
+    {1, 25, "sse"},
+    {1, 26, "sse2"},
+    {2, 0, "fsgsbase"},
+    {2, 3, "bmi1"},
+    {2, 4, "hle"},
+    {2, 5, "avx2"},
+    {2, 8, "bmi2"},
+    {2, 9, "erms"},
+    {2, 11, "rtm"},
+    {2, 16, "avx512f"},
+    {2, 17, "avx512dq"},
+    {2, 18, "rdseed"},
+    {2, 19, "adx"},
+    {2, 21, "avx512ifma"},
+    {2, 23, "clflushopt"},
+    {2, 24, "clwb"},
+    {2, 28, "avx512cd"},
+    {2, 29, "sha_ni"},
+    {2, 30, "avx512bw"},
+    {2, 31, "avx512vl"},
+    {3, 1, "avx512_vbmi"},
+    {3, 4, "ospke"},
+    {3, 5, "waitpkg"},
+    {3, 6, "avx512_vbmi2"},
+    {3, 8, "gfni"},
+    {3, 9, "vaes"},
+    {3, 10, "vpclmulqdq"},
+    {3, 11, "avx512_vnni"},
+    {3, 12, "avx512_bitalg"},
+    {3, 14, "avx512_vpopcntdq"},
+    {3, 22, "rdpid"},
+    {3, 25, "cldemote"},
+    {3, 27, "movdiri"},
+    {3, 28, "movdir64b"},
+    {4, 2, "avx512_4vnniw"},
+    {4, 3, "avx512_4fmaps"},
+    {4, 8, "avx512_vp2intersect"},
+    {4, 14, "serialize"},
+    {4, 22, "amx_bf16"},
+    {4, 23, "avx512_fp16"},
+    {4, 24, "amx_tile"},
+    {4, 25, "amx_int8"},
+    {5, 0, "lahf_lm"},
+    {5, 5, "abm"},
+    {5, 6, "sse4a"},
+    {5, 8, "3dnowprefetch"},
+    {5, 11, "xop"},
+    {5, 16, "fma4"},
+    {5, 21, "tbm"},
 };
 
 bool hasCapability(int capability) {
@@ -54,7 +103,8 @@ void checkProcessor(const TaskImage& image, bool ignoreCpu) {
   std::string missing;
   for (const auto& feature : kFeatures) {
     const uint32_t bit = uint32_t{1} << feature.bit;
-    if ((image.machine.cpuid[feature.word] & bit) && !(here.cpuid[feature.word] & bit)) missing += std::string(missing.empty() ? "" : ", ") + feature.name;
+    if ((image.machine.cpuid[feature.word] & bit) && !(here.cpuid[feature.word] & bit))
+      missing += std::string(missing.empty() ? "" : ", ") + feature.name;
   }
   if (!missing.empty() && !ignoreCpu) {
     throw ProcessError(kCannot, "this processor lacks what the task may have found where it was saved: " + missing,
@@ -64,11 +114,15 @@ void checkProcessor(const TaskImage& image, bool ignoreCpu) {
   if (components != 0 && !ignoreCpu) {
     char text[32];
     snprintf(text, sizeof text, "0x%lx", static_cast<unsigned long>(components));
-    throw ProcessError(kCannot, std::string("this machine has switched off XSAVE state components ") + text + " that were on where the task was saved",
+    throw ProcessError(kCannot,
+                       std::string("this machine has switched off XSAVE state components ") + text +
+                           " that were on where the task was saved",
                        "restart it on such a machine, or with --ignore-cpu if the task does not use them");
   }
   if (image.machine.xfeatures == here.xfeatures && image.machine.xsave_bytes != here.xsave_bytes) {
-    throw ProcessError(kCannot, "this machine's XSAVE area has " + std::to_string(here.xsave_bytes) + " bytes, the image's " + std::to_string(image.machine.xsave_bytes),
+    throw ProcessError(kCannot,
+                       "this machine's XSAVE area has " + std::to_string(here.xsave_bytes) + " bytes, the image's " +
+                           std::to_string(image.machine.xsave_bytes),
                        "the two processors lay their state out differently");
   }
 }
@@ -78,22 +132,33 @@ void checkVdso(const TaskImage& image) {
   if (was.vdso_bytes == 0) return;
   const KernelMappings here = KernelMappings::of(getpid());
   const char* kHint = "the task calls into the vdso at fixed places: restart it under the kernel it was saved under";
-  if (was.vdso_bytes != here.vdso.bytes || was.vvar_bytes != here.vvar.bytes || was.vvar_vclock_bytes != here.vvarVclock.bytes) {
-    throw ProcessError(kCannot, "this kernel's vdso, vvar and vvar_vclock have " + std::to_string(here.vdso.bytes) + ", " + std::to_string(here.vvar.bytes) + " and " +
-                                    std::to_string(here.vvarVclock.bytes) + " bytes, the image's " + std::to_string(was.vdso_bytes) + ", " +
-                                    std::to_string(was.vvar_bytes) + " and " + std::to_string(was.vvar_vclock_bytes), kHint);
+  if (was.vdso_bytes != here.vdso.bytes || was.vvar_bytes != here.vvar.bytes ||
+      was.vvar_vclock_bytes != here.vvarVclock.bytes) {
+    throw ProcessError(kCannot,
+                       "this kernel's vdso, vvar and vvar_vclock have " + std::to_string(here.vdso.bytes) + ", " +
+                           std::to_string(here.vvar.bytes) + " and " + std::to_string(here.vvarVclock.bytes) +
+                           " bytes, the image's " + std::to_string(was.vdso_bytes) + ", " +
+                           std::to_string(was.vvar_bytes) + " and " + std::to_string(was.vvar_vclock_bytes),
+                       kHint);
   }
   const KernelMappings there = here.at(was.vdso_start);
-  if ((was.vvar_bytes != 0 && was.vvar_start != there.vvar.start) || (was.vvar_vclock_bytes != 0 && was.vvar_vclock_start != there.vvarVclock.start))
+  if ((was.vvar_bytes != 0 && was.vvar_start != there.vvar.start) ||
+      (was.vvar_vclock_bytes != 0 && was.vvar_vclock_start != there.vvarVclock.start))
     throw ProcessError(kCannot, "this kernel's vvar has another distance to the vdso than in the image", kHint);
   const std::vector<uint8_t> code = ownVdso();
   if (crc32c(0, code.data(), code.size()) != was.vdso_crc32c)
-    throw ProcessError(kCannot, "this kernel's vdso differs from the image's (saved under Linux " + std::string(image.machine.kernel_release, strnlen(image.machine.kernel_release, sizeof image.machine.kernel_release)) + ")", kHint);
+    throw ProcessError(kCannot,
+                       "this kernel's vdso differs from the image's (saved under Linux " +
+                           std::string(image.machine.kernel_release,
+                                       strnlen(image.machine.kernel_release, sizeof image.machine.kernel_release)) +
+                           ")",
+                       kHint);
 }
 
 void checkCredentials(const TaskImage& image, const Status& status) {
   if (changesUser(image)) {
-    if (image.creds.cap_permitted != 0 && image.creds.uid[1] != 0) status.warning("the task had capabilities of its own; it goes on without them");
+    if (image.creds.cap_permitted != 0 && image.creds.uid[1] != 0)
+      status.warning("the task had capabilities of its own; it goes on without them");
     return;
   }
   uid_t uid[3];
@@ -102,9 +167,15 @@ void checkCredentials(const TaskImage& image, const Status& status) {
   getresgid(&gid[0], &gid[1], &gid[2]);
   for (int i = 0; i < 3; i++) {
     if (image.creds.uid[i] != uid[i])
-      throw ProcessError(kCannot, "the task ran as user " + std::to_string(image.creds.uid[i]) + ", this is user " + std::to_string(uid[i]), "restart it as that user or as root");
+      throw ProcessError(
+          kCannot,
+          "the task ran as user " + std::to_string(image.creds.uid[i]) + ", this is user " + std::to_string(uid[i]),
+          "restart it as that user or as root");
     if (uid[1] != 0 && image.creds.gid[i] != gid[i])
-      throw ProcessError(kCannot, "the task ran with group " + std::to_string(image.creds.gid[i]) + ", this is group " + std::to_string(gid[i]), "restart it with that group (newgrp) or as root");
+      throw ProcessError(
+          kCannot,
+          "the task ran with group " + std::to_string(image.creds.gid[i]) + ", this is group " + std::to_string(gid[i]),
+          "restart it with that group (newgrp) or as root");
   }
   if (uid[1] == 0) return;
   std::vector<uint32_t> had = image.groups, have(static_cast<size_t>(std::max(0, getgroups(0, nullptr))));
@@ -119,10 +190,14 @@ void checkLimits(const TaskImage& image, const Status& status) {
   const bool mayRaise = hasCapability(CAP_SYS_RESOURCE);
   for (size_t i = 0; i < image.limits.size() && i < RLIM_NLIMITS; i++) {
     rlimit ours;
-    if (mayRaise || getrlimit(static_cast<__rlimit_resource>(i), &ours) != 0 || image.limits[i].hard <= ours.rlim_max) continue;
+    if (mayRaise || getrlimit(static_cast<__rlimit_resource>(i), &ours) != 0 || image.limits[i].hard <= ours.rlim_max)
+      continue;
     const std::string name = "resource limit " + std::to_string(i);
     if (image.limits[i].soft > ours.rlim_max)
-      throw ProcessError(kCannot, "the task's " + name + " is " + std::to_string(image.limits[i].soft) + ", this process's hard limit " + std::to_string(ours.rlim_max), "raise the hard limit, or restart as root");
+      throw ProcessError(kCannot,
+                         "the task's " + name + " is " + std::to_string(image.limits[i].soft) +
+                             ", this process's hard limit " + std::to_string(ours.rlim_max),
+                         "raise the hard limit, or restart as root");
     status.warning("the hard " + name + " becomes " + std::to_string(ours.rlim_max) + ", this process's own");
   }
 }
@@ -133,7 +208,8 @@ void checkKernel(const TaskImage& image, const Status& status) {
   if (uname(&name) != 0 || sscanf(name.release, "%u.%u.%u", &major, &minor, &patch) < 2) return;
   const cr_head& head = image.head;
   if (head.major != (major & 0xff) || head.minor != (minor & 0xff) || head.patch != (patch & 0xff)) {
-    status.warning("the image was made under Linux " + std::to_string(head.major) + "." + std::to_string(head.minor) + "." + std::to_string(head.patch) + ", this is " + name.release);
+    status.warning("the image was made under Linux " + std::to_string(head.major) + "." + std::to_string(head.minor) +
+                   "." + std::to_string(head.patch) + ", this is " + name.release);
   }
 }
 
@@ -143,7 +219,8 @@ void checkPlan(const TaskImage& image, bool ignoreCpu, const Status& status) {
   checkKernel(image, status);
   std::string text;
   if (readWhole("/proc/sys/vm/max_map_count", &text) && image.mm.map_count > strtoull(text.c_str(), nullptr, 10))
-    throw ProcessError(kCannot, "the task has " + std::to_string(image.mm.map_count) + " mappings", "raise vm.max_map_count");
+    throw ProcessError(kCannot, "the task has " + std::to_string(image.mm.map_count) + " mappings",
+                       "raise vm.max_map_count");
   if (image.version == 1) return;  // says nothing of the rest
   checkProcessor(image, ignoreCpu);
   checkVdso(image);

@@ -25,7 +25,10 @@ constexpr int kIoprioWhoProcess = 1;
 
 /** Version 1 has no auxiliary vector: what a libc asks for after the start. */
 std::vector<uint8_t> plainAuxv(const KernelMappings& kernel) {
-  const uint64_t pairs[] = {AT_SYSINFO_EHDR, kernel.vdso.start, AT_PAGESZ, CKPT_PAGE_BYTES, AT_CLKTCK, static_cast<uint64_t>(sysconf(_SC_CLK_TCK)), AT_NULL, 0};
+  const uint64_t pairs[] = {AT_SYSINFO_EHDR, kernel.vdso.start,
+                            AT_PAGESZ,       CKPT_PAGE_BYTES,
+                            AT_CLKTCK,       static_cast<uint64_t>(sysconf(_SC_CLK_TCK)),
+                            AT_NULL,         0};
   const auto* bytes = reinterpret_cast<const uint8_t*>(pairs);
   return {bytes, bytes + sizeof pairs};
 }
@@ -33,7 +36,8 @@ std::vector<uint8_t> plainAuxv(const KernelMappings& kernel) {
 }  // namespace
 
 /** A step that a task can live without: refused is a warning. Returns the result or -errno. */
-long RestartState::attempt(const std::string& what, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e) {
+long RestartState::attempt(const std::string& what, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                           uint64_t e) {
   const long result = child_.tracee().call(number, a, b, c, d, e);
   if (result < 0) status_.warning("cannot " + what + ": " + strerror(static_cast<int>(-result)));
   return result;
@@ -81,7 +85,9 @@ void RestartState::layout(int program) {
   map.auxv_size = static_cast<__u32>(auxv.size());
   map.exe_fd = static_cast<__u32>(program);
   if (program < 0) status_.warning("/proc/PID/exe stays ckpt-process: the program's file cannot be opened");
-  const auto set = [&] { return child_.tracee().call(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, child_.put(&map, sizeof map), sizeof map, 0); };
+  const auto set = [&] {
+    return child_.tracee().call(SYS_prctl, PR_SET_MM, PR_SET_MM_MAP, child_.put(&map, sizeof map), sizeof map, 0);
+  };
   long result = set();
   if (result == -EPERM && program >= 0) {
     status_.warning("/proc/PID/exe stays ckpt-process: changing it needs CAP_CHECKPOINT_RESTORE");
@@ -89,10 +95,13 @@ void RestartState::layout(int program) {
     result = set();
   }
   if (result < 0) {
-    throw ProcessError::system(kCannot, "cannot set the layout of the program (PR_SET_MM_MAP)", "is RLIMIT_DATA large enough? the kernel needs CONFIG_CHECKPOINT_RESTORE", static_cast<int>(-result));
+    throw ProcessError::system(kCannot, "cannot set the layout of the program (PR_SET_MM_MAP)",
+                               "is RLIMIT_DATA large enough? the kernel needs CONFIG_CHECKPOINT_RESTORE",
+                               static_cast<int>(-result));
   }
   if (mm.def_flags & (CKPT_VMA2_F_LOCKED | CKPT_VMA2_F_LOCKONFAULT))
-    attempt("lock future mappings", SYS_mlockall, MCL_FUTURE | (mm.def_flags & CKPT_VMA2_F_LOCKONFAULT ? MCL_ONFAULT : 0));
+    attempt("lock future mappings", SYS_mlockall,
+            MCL_FUTURE | (mm.def_flags & CKPT_VMA2_F_LOCKONFAULT ? MCL_ONFAULT : 0));
 }
 
 void RestartState::descriptors() {
@@ -112,7 +121,8 @@ void RestartState::directories(const RestartPlaces& places) {
     child_.must("enter the root directory", SYS_fchdir, static_cast<uint64_t>(places.root));
     child_.must("change the root directory", SYS_chroot, child_.put(".", 2));
   }
-  if (places.directory >= 0) child_.must("enter the working directory", SYS_fchdir, static_cast<uint64_t>(places.directory));
+  if (places.directory >= 0)
+    child_.must("enter the working directory", SYS_fchdir, static_cast<uint64_t>(places.directory));
   if (image_.version != 1) child_.must("set the umask", SYS_umask, image_.task.umask & 0777);
 }
 
@@ -133,16 +143,20 @@ void RestartState::scheduling() {
   if (image_.version == 1) return;
   const pid_t pid = child_.pid();
   const cr2_thread& thread = image_.thread;
-  const auto refused = [&](const char* what) { status_.warning(std::string("cannot set the ") + what + ": " + strerror(errno)); };
+  const auto refused = [&](const char* what) {
+    status_.warning(std::string("cannot set the ") + what + ": " + strerror(errno));
+  };
   sched_param param = {};
   param.sched_priority = static_cast<int>(thread.sched_priority);
   if (sched_getscheduler(pid) != static_cast<int>(thread.sched_policy) || thread.sched_priority != 0) {
     if (sched_setscheduler(pid, static_cast<int>(thread.sched_policy), &param) != 0) refused("scheduling policy");
   }
   errno = 0;
-  if (getpriority(PRIO_PROCESS, static_cast<id_t>(pid)) != thread.nice && setpriority(PRIO_PROCESS, static_cast<id_t>(pid), thread.nice) != 0) refused("nice value");
-  if (syscall(SYS_ioprio_get, kIoprioWhoProcess, pid) != static_cast<long>(thread.io_priority) && thread.io_priority != 0 &&
-      syscall(SYS_ioprio_set, kIoprioWhoProcess, pid, thread.io_priority) != 0) {
+  if (getpriority(PRIO_PROCESS, static_cast<id_t>(pid)) != thread.nice &&
+      setpriority(PRIO_PROCESS, static_cast<id_t>(pid), thread.nice) != 0)
+    refused("nice value");
+  if (syscall(SYS_ioprio_get, kIoprioWhoProcess, pid) != static_cast<long>(thread.io_priority) &&
+      thread.io_priority != 0 && syscall(SYS_ioprio_set, kIoprioWhoProcess, pid, thread.io_priority) != 0) {
     refused("I/O priority");
   }
   const std::string path = procPath(pid, "oom_score_adj"), wanted = std::to_string(image_.task.oom_score_adj);
@@ -161,7 +175,8 @@ void RestartState::limits() {
     if (prlimit(child_.pid(), resource, &limit, nullptr) == 0) continue;
     // The plan has said so: without the privilege the hard limit is at most ours.
     if (getrlimit(resource, &ours) == 0) limit.rlim_max = std::min(limit.rlim_max, ours.rlim_max);
-    if (prlimit(child_.pid(), resource, &limit, nullptr) != 0) status_.warning("cannot set resource limit " + std::to_string(i) + ": " + strerror(errno));
+    if (prlimit(child_.pid(), resource, &limit, nullptr) != 0)
+      status_.warning("cannot set resource limit " + std::to_string(i) + ": " + strerror(errno));
   }
 }
 
@@ -170,7 +185,8 @@ void RestartState::credentials() {
   if (geteuid() == 0) capabilities();
   if (!changesUser(image_)) return;
   const cr2_creds& creds = image_.creds;
-  child_.must("set the groups", SYS_setgroups, image_.groups.size(), child_.put(image_.groups.data(), image_.groups.size() * sizeof(uint32_t)));
+  child_.must("set the groups", SYS_setgroups, image_.groups.size(),
+              child_.put(image_.groups.data(), image_.groups.size() * sizeof(uint32_t)));
   child_.must("set the group", SYS_setresgid, creds.gid[0], creds.gid[1], creds.gid[2]);
   child_.must("set the user", SYS_setresuid, creds.uid[0], creds.uid[1], creds.uid[2]);
 }
@@ -187,7 +203,8 @@ void RestartState::capabilities() {
   // A user change takes all capabilities away by itself, and needs some of them until then.
   if (!changesUser(image_) && kept != permitted) {
     for (int i = 0; i < 64; i++)
-      if (!(creds.cap_bounding >> i & 1) && i <= 40) child_.tracee().call(SYS_prctl, PR_CAPBSET_DROP, static_cast<uint64_t>(i));
+      if (!(creds.cap_bounding >> i & 1) && i <= 40)
+        child_.tracee().call(SYS_prctl, PR_CAPBSET_DROP, static_cast<uint64_t>(i));
     for (int i = 0; i < 2; i++) {
       data[i].permitted = static_cast<uint32_t>(kept >> (32 * i));
       data[i].effective = static_cast<uint32_t>((kept & creds.cap_effective) >> (32 * i));

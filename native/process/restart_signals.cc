@@ -34,7 +34,8 @@ static_assert(sizeof(KernelSigevent) == 64, "struct sigevent");
 int32_t clockOf(int32_t clock, uint32_t oldPid) {
   if (clock >= 0) return clock;
   const int32_t pid = ~(clock >> 3);
-  return pid == static_cast<int32_t>(oldPid) ? static_cast<int32_t>((~0u << 3) | (static_cast<uint32_t>(clock) & 7)) : clock;
+  return pid == static_cast<int32_t>(oldPid) ? static_cast<int32_t>((~0u << 3) | (static_cast<uint32_t>(clock) & 7))
+                                             : clock;
 }
 
 bool isPending(const TaskImage& image, int signal) {
@@ -56,7 +57,8 @@ void RestartState::actions() {
     // Version 1 says nothing: as after execve, but nothing of ours stays ignored.
     ImageAction action = {};
     if (static_cast<size_t>(signal) <= image_.actions.size()) action = image_.actions[static_cast<size_t>(signal - 1)];
-    child_.must("set the action of signal " + std::to_string(signal), SYS_rt_sigaction, static_cast<uint64_t>(signal), child_.put(&action, sizeof action), 0, kSetBytes);
+    child_.must("set the action of signal " + std::to_string(signal), SYS_rt_sigaction, static_cast<uint64_t>(signal),
+                child_.put(&action, sizeof action), 0, kSetBytes);
   }
   const cr2_thread& thread = image_.thread;
   if (image_.version == 1 || (thread.altstack_flags & SS_DISABLE) || thread.altstack_bytes == 0) return;
@@ -101,14 +103,17 @@ void RestartState::posixTimers() {
     int32_t id = -1;
     for (int tries = 0; id != timer.timer_id; tries++) {
       if (id >= 0) child_.must("delete a timer", SYS_timer_delete, static_cast<uint64_t>(id));
-      if (tries > (byId ? 0 : kTimerIdsTried)) throw ProcessError(kCannot, "cannot make timer " + std::to_string(timer.timer_id) + " again", "a kernel from 6.16 on can");
+      if (tries > (byId ? 0 : kTimerIdsTried))
+        throw ProcessError(kCannot, "cannot make timer " + std::to_string(timer.timer_id) + " again",
+                           "a kernel from 6.16 on can");
       const uint64_t idAt = child_.put(&timer.timer_id, sizeof timer.timer_id);
       child_.must("make timer " + std::to_string(timer.timer_id), SYS_timer_create, clock, eventAt, idAt);
       child_.tracee().readMemory(idAt, &id, sizeof id);
     }
     if (timer.value_sec == 0 && timer.value_nsec == 0) continue;
     const int64_t times[4] = {timer.interval_sec, timer.interval_nsec, timer.value_sec, timer.value_nsec};
-    child_.must("arm timer " + std::to_string(id), SYS_timer_settime, static_cast<uint64_t>(id), 0, child_.put(times, sizeof times), 0);
+    child_.must("arm timer " + std::to_string(id), SYS_timer_settime, static_cast<uint64_t>(id), 0,
+                child_.put(times, sizeof times), 0);
   }
   if (byId) child_.tracee().call(SYS_prctl, PR_TIMER_CREATE_RESTORE_IDS, 0, 0, 0, 0);
 }
@@ -120,8 +125,11 @@ void RestartState::pending() {
     if (signo == SIGKILL || signo == SIGSTOP) return;
     const uint64_t at = child_.put(info.data(), info.size());
     const auto pid = static_cast<uint64_t>(child_.pid()), number = static_cast<uint64_t>(signo);
-    const long result = thread ? child_.tracee().call(SYS_rt_tgsigqueueinfo, pid, pid, number, at) : child_.tracee().call(SYS_rt_sigqueueinfo, pid, number, at);
-    if (result != 0) throw ProcessError::system(kCannot, "cannot make signal " + std::to_string(signo) + " pending again", "", static_cast<int>(-result));
+    const long result = thread ? child_.tracee().call(SYS_rt_tgsigqueueinfo, pid, pid, number, at)
+                               : child_.tracee().call(SYS_rt_sigqueueinfo, pid, number, at);
+    if (result != 0)
+      throw ProcessError::system(kCannot, "cannot make signal " + std::to_string(signo) + " pending again", "",
+                                 static_cast<int>(-result));
   };
   for (const SignalInfo& info : image_.processSignals) queue(info, false);
   for (const SignalInfo& info : image_.threadSignals) queue(info, true);

@@ -62,7 +62,8 @@ class RestartState {
   void threadRegisters();
   std::vector<uint8_t> xsaveArea();
 
-  long attempt(const std::string& what, long number, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0, uint64_t e = 0);
+  long attempt(const std::string& what, long number, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0,
+               uint64_t e = 0);
 
   RestartChild& child_;
   const TaskImage& image_;

@@ -33,7 +33,8 @@ uint64_t word64(const std::vector<uint8_t>& area, size_t at) {
 user_desc descriptorOf(uint32_t number, const uint32_t word[2]) {
   const uint32_t low = word[0], high = word[1];
   // Only code and data segments of user space: no gates, no system segments.
-  if (!(high >> 12 & 1) || (high >> 13 & 3) != 3) throw ProcessError(kDamaged, "a segment descriptor is not one of user space");
+  if (!(high >> 12 & 1) || (high >> 13 & 3) != 3)
+    throw ProcessError(kDamaged, "a segment descriptor is not one of user space");
   user_desc entry = {};
   entry.entry_number = number;
   entry.base_addr = (low >> 16) | (high & 0xff) << 16 | (high & 0xff000000);
@@ -54,12 +55,14 @@ void RestartState::registrations() {
   if (thread.robust_list_addr != 0 || thread.robust_list_bytes != 0)
     child_.must("register the robust list", SYS_set_robust_list, thread.robust_list_addr, thread.robust_list_bytes);
   child_.must("set clear_child_tid", SYS_set_tid_address, thread.clear_child_tid);
-  if (thread.rseq_addr != 0) child_.must("register rseq", SYS_rseq, thread.rseq_addr, thread.rseq_bytes, thread.rseq_flags, thread.rseq_sig);
+  if (thread.rseq_addr != 0)
+    child_.must("register rseq", SYS_rseq, thread.rseq_addr, thread.rseq_bytes, thread.rseq_flags, thread.rseq_sig);
 }
 
 /** A task needs a permission for tiles that an image does not speak of; checkpoints from outside refuse them too. */
 void RestartState::refuseTiles() {
-  if (word64(image_.xsaveArea, kLegacyBytes) & kTiles) throw ProcessError(kCannot, "the task has AMX tiles in use", "AMX state is not supported");
+  if (word64(image_.xsaveArea, kLegacyBytes) & kTiles)
+    throw ProcessError(kCannot, "the task has AMX tiles in use", "AMX state is not supported");
 }
 
 /** The image's area in this machine's size: unknown components are refused, reserved bytes are zero. */
@@ -70,12 +73,15 @@ std::vector<uint8_t> RestartState::xsaveArea() {
   std::memcpy(area.data(), saved.data(), kSoftwareBytes);
   const uint64_t here = word64(current, kSoftwareBytes);
   const uint64_t live = word64(saved, kLegacyBytes);
-  if (live & ~here) throw ProcessError(kCannot, "the task has live registers that this processor does not have", "restart it on a processor like the one it was saved on");
+  if (live & ~here)
+    throw ProcessError(kCannot, "the task has live registers that this processor does not have",
+                       "restart it on a processor like the one it was saved on");
   for (int i = 2; i < 63; i++) {
     if (!(live >> i & 1)) continue;
     uint32_t bytes, offset, c, d;
     __cpuid_count(0xd, i, bytes, offset, c, d);
-    if (size_t{offset} + bytes > saved.size() || size_t{offset} + bytes > area.size()) throw ProcessError(kDamaged, "the XSAVE area is too short for what is live in it");
+    if (size_t{offset} + bytes > saved.size() || size_t{offset} + bytes > area.size())
+      throw ProcessError(kDamaged, "the XSAVE area is too short for what is live in it");
     std::memcpy(area.data() + offset, saved.data() + offset, bytes);
   }
   std::memcpy(area.data() + kLegacyBytes, &live, sizeof live);
@@ -96,12 +102,16 @@ void RestartState::threadRegisters() {
       std::memcpy(word, &image_.tls[i], sizeof word);
       if (word[0] == 0 && word[1] == 0) continue;
       user_desc entry = descriptorOf(image_.tlsFirst + i, word);
-      if (ptrace(static_cast<__ptrace_request>(kSetThreadArea), tracee.pid(), reinterpret_cast<void*>(uint64_t{entry.entry_number}), &entry) != 0)
-        throw ProcessError::system(kDamaged, "TLS entry " + std::to_string(entry.entry_number) + " is not one that the kernel allows");
+      if (ptrace(static_cast<__ptrace_request>(kSetThreadArea), tracee.pid(),
+                 reinterpret_cast<void*>(uint64_t{entry.entry_number}), &entry) != 0)
+        throw ProcessError::system(
+            kDamaged, "TLS entry " + std::to_string(entry.entry_number) + " is not one that the kernel allows");
     }
   }
   const cr2_regs& saved = image_.regs;
-  if (saved.cs != kUserCode64) throw ProcessError(kCannot, "the task was in a code segment other than the 64-bit one", "32-bit tasks cannot be restarted");
+  if (saved.cs != kUserCode64)
+    throw ProcessError(kCannot, "the task was in a code segment other than the 64-bit one",
+                       "32-bit tasks cannot be restarted");
   user_regs_struct registers;
   static_assert(offsetof(cr2_regs, debugreg0) == sizeof registers, "REGS begins as struct user_regs_struct");
   std::memcpy(&registers, &saved, sizeof registers);

@@ -51,7 +51,10 @@ int TaskWait::wait(pid_t pid, const Status& status) {
       return WEXITSTATUS(how);
     }
     if (got == pid && WIFSIGNALED(how)) {
-      status.event(JsonObject().text("event", "killed").integer("signal", WTERMSIG(how)).text("name", signalName(WTERMSIG(how))));
+      status.event(JsonObject()
+                       .text("event", "killed")
+                       .integer("signal", WTERMSIG(how))
+                       .text("name", signalName(WTERMSIG(how))));
       return 128 + WTERMSIG(how);
     }
     if (got == pid) {
