@@ -25,7 +25,8 @@ static void check_page(uint64_t page, uint64_t version) {
   for (int i = 0; i < WORDS; i += 64) {
     uint64_t x = mix(page * 8 + i / 64 + (version << 40));
     for (int j = 0; j < 64; j++)
-      if (words[i + j] != (j < 6 ? mix(x + j) : x + (j >> 3))) BAD("page %lu of %lu changed", (unsigned long)page, (unsigned long)pages);
+      if (words[i + j] != (j < 6 ? mix(x + j) : x + (j >> 3)))
+        BAD("page %lu of %lu changed", (unsigned long)page, (unsigned long)pages);
   }
 }
 

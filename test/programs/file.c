@@ -18,7 +18,8 @@ static void check(void) {
   MUST(lseek(second, 0, SEEK_CUR) == 24);
   MUST(lseek(writing, 0, SEEK_CUR) == 100);
   MUST(fcntl(appending, F_GETFL) & O_APPEND && (fcntl(appending, F_GETFL) & O_ACCMODE) == O_WRONLY);
-  MUST((fcntl(writing, F_GETFL) & O_ACCMODE) == O_RDWR && fcntl(writing, F_GETFL) & O_NONBLOCK && !(fcntl(writing, F_GETFL) & O_APPEND));
+  MUST((fcntl(writing, F_GETFL) & O_ACCMODE) == O_RDWR && fcntl(writing, F_GETFL) & O_NONBLOCK &&
+       !(fcntl(writing, F_GETFL) & O_APPEND));
   MUST(fcntl(twin, F_GETFD) == FD_CLOEXEC && fcntl(reading, F_GETFD) == 0);
   MUST(fcntl(path_fd, F_GETFL) & O_PATH);
   MUST(fcntl(twin + 1, F_GETFD) == -1 && errno == EBADF);

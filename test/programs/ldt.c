@@ -14,18 +14,29 @@ static uint32_t* low;
 
 static int set_thread_area(struct user_desc* desc) {  // 243 of the 32-bit table; desc lies below 4 GiB
   int result;
-  __asm__ volatile("int $0x80" : "=a"(result) : "a"(243), "b"((uint32_t)(uintptr_t)desc) : "memory", "r8", "r9", "r10", "r11");
+  __asm__ volatile("int $0x80"
+                   : "=a"(result)
+                   : "a"(243), "b"((uint32_t)(uintptr_t)desc)
+                   : "memory", "r8", "r9", "r10", "r11");
   return result;
 }
 
 static int get_thread_area(struct user_desc* desc) {
   int result;
-  __asm__ volatile("int $0x80" : "=a"(result) : "a"(244), "b"((uint32_t)(uintptr_t)desc) : "memory", "r8", "r9", "r10", "r11");
+  __asm__ volatile("int $0x80"
+                   : "=a"(result)
+                   : "a"(244), "b"((uint32_t)(uintptr_t)desc)
+                   : "memory", "r8", "r9", "r10", "r11");
   return result;
 }
 
 static void install(int entry, uint32_t base, uint32_t limit, int pages, int useable) {
-  struct user_desc desc = {.entry_number = entry, .base_addr = base, .limit = limit, .seg_32bit = 1, .limit_in_pages = pages, .useable = useable};
+  struct user_desc desc = {.entry_number = entry,
+                           .base_addr = base,
+                           .limit = limit,
+                           .seg_32bit = 1,
+                           .limit_in_pages = pages,
+                           .useable = useable};
   MUST(syscall(SYS_modify_ldt, 0x11, &desc, sizeof desc) == 0);
 }
 
@@ -51,7 +62,8 @@ int main(void) {
   install(5, (uint32_t)(uintptr_t)low, 0xfff, 0, 1);
   install(700, 0xfedcba98, 0x54321, 0, 0);
   struct user_desc* desc = (struct user_desc*)(low + 1024);
-  *desc = (struct user_desc){.entry_number = -1, .base_addr = 0x13572468, .limit = 0xabcde, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1};
+  *desc = (struct user_desc){
+      .entry_number = -1, .base_addr = 0x13572468, .limit = 0xabcde, .seg_32bit = 1, .limit_in_pages = 1, .useable = 1};
   if (set_thread_area(desc) == 0) tls_entry = desc->entry_number;
   before_bytes = syscall(SYS_modify_ldt, 0, before, sizeof before);
   MUST(before_bytes >= 701 * 8);

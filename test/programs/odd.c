@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Corners that are easy to get wrong, one per run. Arguments: CORNER DIRECTORY.
-#include <sys/rseq.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -38,10 +38,13 @@ static void limits_set(void) {
   memory = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   memset(memory, 3, 64 << 20);
   MUST(mlock(memory, 1 << 20) == 0);
-  MUST(setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, 64}) == 0 && setrlimit(RLIMIT_AS, &(struct rlimit){1 << 20, 1 << 20}) == 0);
-  MUST(setrlimit(RLIMIT_DATA, &(struct rlimit){4096, 1 << 20}) == 0 && setrlimit(RLIMIT_STACK, &(struct rlimit){65536, 1 << 20}) == 0);
+  MUST(setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, 64}) == 0 &&
+       setrlimit(RLIMIT_AS, &(struct rlimit){1 << 20, 1 << 20}) == 0);
+  MUST(setrlimit(RLIMIT_DATA, &(struct rlimit){4096, 1 << 20}) == 0 &&
+       setrlimit(RLIMIT_STACK, &(struct rlimit){65536, 1 << 20}) == 0);
   MUST(setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){0, 0}) == 0 && setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0}) == 0);
-  MUST(setrlimit(RLIMIT_NPROC, &(struct rlimit){1, 1}) == 0 && setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){0, 0}) == 0);
+  MUST(setrlimit(RLIMIT_NPROC, &(struct rlimit){1, 1}) == 0 &&
+       setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){0, 0}) == 0);
 }
 
 static void limits_check(void) {
@@ -238,8 +241,10 @@ static void timers_check(void) {
   for (int i = 0; i < 3; i++) {
     struct itimerspec left;
     MUST(timer_gettime(all[i], &left) == 0);
-    if (left.it_value.tv_sec < 90000 || left.it_value.tv_sec > 100000 || left.it_interval.tv_sec != 3 || left.it_interval.tv_nsec != 5)
-      BAD("timer %d has %ld s left, interval %ld.%09ld", i, (long)left.it_value.tv_sec, (long)left.it_interval.tv_sec, (long)left.it_interval.tv_nsec);
+    if (left.it_value.tv_sec < 90000 || left.it_value.tv_sec > 100000 || left.it_interval.tv_sec != 3 ||
+        left.it_interval.tv_nsec != 5)
+      BAD("timer %d has %ld s left, interval %ld.%09ld", i, (long)left.it_value.tv_sec, (long)left.it_interval.tv_sec,
+          (long)left.it_interval.tv_nsec);
   }
 }
 
@@ -255,9 +260,7 @@ static void batch_set(void) {
 static void batch_check(void) { MUST(sched_getscheduler(0) == SCHED_BATCH); }
 
 // A process of another user, as root restarts it: it must not come back with root's rights.
-static void user_set(void) {
-  MUST(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
-}
+static void user_set(void) { MUST(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0); }
 
 static void user_check(void) {
   uid_t real, effective, saved;
@@ -265,9 +268,7 @@ static void user_check(void) {
   if (real != 65534 || effective != 65534 || saved != 65534) BAD("the user is %u, %u, %u", real, effective, saved);
 }
 
-static void cwd_set(void) {
-  MUST(mkdir(path, 0700) == 0 && chdir(path) == 0 && rmdir(path) == 0);
-}
+static void cwd_set(void) { MUST(mkdir(path, 0700) == 0 && chdir(path) == 0 && rmdir(path) == 0); }
 
 static void exe_set(void) {
   char copy[4200];

@@ -106,11 +106,12 @@ int main(int argc, char** argv) {
     memory = mapped(MAP_PRIVATE, file);
     close(file);
     MUST(unlink(path) == 0);
-  } else if (!strcmp(how, "replaced-file")) fd = new_file(), MUST(unlink(path) == 0), close(new_file() /* another inode */);
+  } else if (!strcmp(how, "replaced-file"))
+    fd = new_file(), MUST(unlink(path) == 0), close(new_file() /* another inode */);
   else if (!strcmp(how, "proc-file")) fd = open("/proc/self/status", O_RDONLY);
   else BAD("no such state: %s", how);
-  const int wants_fd = strncmp(how, "shared", 6) && strcmp(how, "threads") && strcmp(how, "child") && strcmp(how, "zombie") &&
-                       strcmp(how, "seccomp") && strcmp(how, "deleted-mapping");
+  const int wants_fd = strncmp(how, "shared", 6) && strcmp(how, "threads") && strcmp(how, "child") &&
+                       strcmp(how, "zombie") && strcmp(how, "seccomp") && strcmp(how, "deleted-mapping");
   if (wants_fd && fd < 0) {
     say("skip: this kernel or user cannot make the state %s: errno %d", how, errno);
     return 77;

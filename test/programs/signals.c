@@ -35,7 +35,8 @@ static void on_plain(int number) {
 static void check_actions(void) {
   struct sigaction action;
   MUST(sigaction(SIGALRM, NULL, &action) == 0 && action.sa_sigaction == on_tick && (action.sa_flags & SA_SIGINFO));
-  MUST(action.sa_flags & SA_RESTART && sigismember(&action.sa_mask, SIGWINCH) == 1 && sigismember(&action.sa_mask, SIGINT) == 0);
+  MUST(action.sa_flags & SA_RESTART && sigismember(&action.sa_mask, SIGWINCH) == 1 &&
+       sigismember(&action.sa_mask, SIGINT) == 0);
   MUST(sigaction(SIGTERM, NULL, &action) == 0 && action.sa_handler == on_plain && !(action.sa_flags & SA_SIGINFO));
   MUST(action.sa_flags & (int)SA_RESETHAND && action.sa_flags & SA_NODEFER);
   MUST(sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN);
@@ -49,9 +50,11 @@ static void check_actions(void) {
   MUST(sigismember(&pending, SIGHUP) && sigismember(&pending, SIGUSR1) && sigismember(&pending, real_time));
   MUST(!sigismember(&pending, SIGTERM));
   stack_t stack;
-  MUST(sigaltstack(NULL, &stack) == 0 && stack.ss_sp == alternate && stack.ss_size == sizeof alternate && stack.ss_flags & SS_ONSTACK);
+  MUST(sigaltstack(NULL, &stack) == 0 && stack.ss_sp == alternate && stack.ss_size == sizeof alternate &&
+       stack.ss_flags & SS_ONSTACK);
   struct itimerspec left;
-  MUST(timer_gettime(seldom, &left) == 0 && left.it_value.tv_sec > 0 && left.it_value.tv_sec <= 100000 && left.it_interval.tv_sec == 7);
+  MUST(timer_gettime(seldom, &left) == 0 && left.it_value.tv_sec > 0 && left.it_value.tv_sec <= 100000 &&
+       left.it_interval.tv_sec == 7);
   MUST(timer_gettime(idle, &left) == 0 && left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 0);
   struct itimerval profile;
   MUST(getitimer(ITIMER_PROF, &profile) == 0 && profile.it_value.tv_sec > 0 && profile.it_interval.tv_sec == 11);
@@ -59,7 +62,8 @@ static void check_actions(void) {
 
 static void on_hold(int number) {
   char here;
-  if (&here < alternate || &here >= alternate + sizeof alternate) BAD("the handler of signal %d is not on the alternate stack", number);
+  if (&here < alternate || &here >= alternate + sizeof alternate)
+    BAD("the handler of signal %d is not on the alternate stack", number);
   ready("signals");
   hold(1, check_actions);
   // Both timers must go on by themselves.
@@ -75,8 +79,10 @@ static void take(const sigset_t* set, int wanted, int code, int value) {
   struct timespec now = {0, 0};
   int number = syscall(SYS_rt_sigtimedwait, set, &info, &now, 8);  // glibc's own turns SI_TKILL into SI_USER
   if (number != wanted || info.si_code != code || info.si_pid != getpid())
-    BAD("pending signal %d (code %d, pid %d) in place of %d (code %d)", number, info.si_code, info.si_pid, wanted, code);
-  if (code == SI_QUEUE && info.si_value.sival_int != value) BAD("the queued value is %d, not %d", info.si_value.sival_int, value);
+    BAD("pending signal %d (code %d, pid %d) in place of %d (code %d)", number, info.si_code, info.si_pid, wanted,
+        code);
+  if (code == SI_QUEUE && info.si_value.sival_int != value)
+    BAD("the queued value is %d, not %d", info.si_value.sival_int, value);
 }
 
 int main(void) {
@@ -105,10 +111,11 @@ int main(void) {
   sigaddset(&blocked, real_time);
   sigprocmask(SIG_SETMASK, &blocked, NULL);
   for (int value = 11; value <= 33; value += 11) sigqueue(getpid(), real_time, (union sigval){.sival_int = value});
-  kill(getpid(), SIGHUP);                               // pending for the process
+  kill(getpid(), SIGHUP);                                       // pending for the process
   syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGUSR1);  // pending for the thread
 
-  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = timer_signal, .sigev_value.sival_ptr = (void*)0x123456789abc};
+  struct sigevent event = {
+      .sigev_notify = SIGEV_SIGNAL, .sigev_signo = timer_signal, .sigev_value.sival_ptr = (void*)0x123456789abc};
   MUST(timer_create(CLOCK_REALTIME, &event, &idle) == 0);
   timer_t gone;  // leaves a hole in the timers' numbers
   MUST(timer_create(CLOCK_MONOTONIC, &event, &gone) == 0 && timer_delete(gone) == 0);

@@ -121,7 +121,8 @@ int main(int argc, char** argv) {
   hold(1, check);
 
   signal(SIGSEGV, on_fault);
-  MUST(faults(no_contents, 0) && faults(no_contents + 4 * PAGE - 1, 0) && faults((char*)guarded, 0) && faults((char*)guarded, 1));
+  MUST(faults(no_contents, 0) && faults(no_contents + 4 * PAGE - 1, 0) && faults((char*)guarded, 0) &&
+       faults((char*)guarded, 1));
   MUST(faults((char*)constants, 1) && !faults((char*)constants, 0));
   MUST(faults(maps + MAP_BYTES, 0));
   MUST(mprotect(guarded, 3 * PAGE, PROT_READ) == 0);

@@ -7,7 +7,7 @@
 
 typedef unsigned long u64;
 
-volatile unsigned control[2];  // go, rounds: as in common.h
+volatile unsigned control[2];                              // go, rounds: as in common.h
 static u64 heap[64 * 512] __attribute__((aligned(4096)));  // .bss, some pages of it written
 static u64 data[1024] = {1, 2, 3};
 
@@ -56,7 +56,9 @@ static void bad(const char* why) {
 static void check_registers(void) {
   u64 all;
   __asm__ volatile(
-      "mov %%r8, %0\n or %%r9, %0\n or %%r10, %0\n or %%r11, %0\n or %%r12, %0\n or %%r13, %0\n or %%r14, %0\n or %%r15, %0" : "=&r"(all));
+      "mov %%r8, %0\n or %%r9, %0\n or %%r10, %0\n or %%r11, %0\n or %%r12, %0\n or %%r13, %0\n or %%r14, %0\n or "
+      "%%r15, %0"
+      : "=&r"(all));
   if (all) bad("r8 to r15 are not zero");
 }
 
