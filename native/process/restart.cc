@@ -184,6 +184,7 @@ int runRestart(int argc, char** argv) {
       Restart restart(options, status);
       pid = restart.run(&wait);
     }
+    close(options.imageFd);  // whoever writes behind the tail learns that nobody reads it
     status.event(JsonObject().text("event", "running").integer("pid", pid));
     if (options.detach) return kDone;
     return wait->wait(pid, status);
