@@ -30,16 +30,23 @@ export function plural(count: number, noun: string): string {
   return `${humanCount(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** A value of a row for a cell: null is empty, bytes are hex, control characters are made visible. */
-export function cell(value: unknown): string {
+/** What a row may hold. */
+export type Value = string | number | bigint | Buffer | null | undefined;
+
+/** A value as plain text: null is empty, bytes are hex. */
+export function plain(value: Value): string {
   if (value === null || value === undefined) return '';
-  if (Buffer.isBuffer(value)) return value.toString('hex');
+  return Buffer.isBuffer(value) ? value.toString('hex') : String(value);
+}
+
+/** A value for a cell of a table: as plain(), with control characters made visible. */
+export function cell(value: Value): string {
   // eslint-disable-next-line no-control-regex -- names of processes and paths may hold anything; a terminal must not act on it
-  return String(value).replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return plain(value).replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 /** An aligned table; columns of numbers are set flush right. Empty text when there are no rows. */
-export function table(header: readonly string[], rows: readonly (readonly unknown[])[]): string {
+export function table(header: readonly string[], rows: readonly (readonly Value[])[]): string {
   if (!rows.length) return '';
   const cells = rows.map((row) => row.map(cell));
   const numeric = header.map((_, i) =>

@@ -18,7 +18,7 @@ export function exportCommand(): Command {
       context.stopOnSignals();
       await context.withStore('read', async (ckpt) => {
         const row = await ckpt.find(id);
-        const progress = context.progress('exporting', row.image_bytes ?? undefined);
+        const progress = context.progress('exporting', row.image_bytes);
         const write = (fd: number): Promise<void> =>
           ckpt.export(row.id, fd, { signal: context.signal, onProgress: (bytes) => progress.update(bytes) });
         try {

@@ -46,7 +46,7 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
   }
   const row = await ckpt.find(id);
   const detach = options.detach ?? false;
-  const progress = context.progress('restarting', row.image_bytes ?? undefined);
+  const progress = context.progress('restarting', row.image_bytes);
   const task = await ckpt
     .restart(row.id, {
       detach,

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command, Option } from 'commander';
 import { contextOf } from '../context.js';
-import { cell, table } from '../text.js';
+import { cell, plain, table, type Value } from '../text.js';
 
 /** A field of RFC 4180. */
-function csvField(value: unknown): string {
-  const text =
-    value === null || value === undefined ? '' : Buffer.isBuffer(value) ? value.toString('hex') : String(value);
+function csvField(value: Value): string {
+  const text = plain(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
