@@ -50,7 +50,7 @@ class ImageReader {
   void readThread1();
   void readCpu1();
 
-  // Version 2.
+  // Version 2, image_reader2.cc and image_reader2_memory.cc.
   void read2();
   RecordHeader next2();
   RecordHeader expect2(uint32_t type, uint32_t id);

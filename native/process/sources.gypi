@@ -27,6 +27,7 @@
     'image_reader.cc',
     'image_reader1.cc',
     'image_reader2.cc',
+    'image_reader2_memory.cc',
     'kernel_mappings.cc',
     'open_as_task.cc',
     'open_checked.cc',
