@@ -9,6 +9,9 @@ namespace {
 
 // Below this a copy is cheaper than a Buffer with a finalizer of its own.
 constexpr size_t kCopyBytesMax = 4096;
+// V8 collects when 64 MiB of what it does not see itself have come together. Packs are large and soon done with: said to be
+// more than they are, they go after some 20 MiB.
+constexpr size_t kExternalWeight = 2;
 
 const char* nameOf(ErrorKind kind) {
   switch (kind) {
@@ -51,8 +54,15 @@ Napi::Value errorOf(Napi::Env env, const std::exception_ptr& error) {
 Napi::Value bufferOf(Napi::Env env, Bytes bytes) {
   if (bytes.size() <= kCopyBytesMax) return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size());
   auto* owned = new Bytes(std::move(bytes));
+  const auto weight = static_cast<int64_t>(owned->size() * kExternalWeight);
+  Napi::MemoryManagement::AdjustExternalMemory(env, weight);
   return Napi::Buffer<uint8_t>::New(
-      env, owned->data(), owned->size(), [](Napi::Env, uint8_t*, Bytes* hint) { delete hint; }, owned);
+      env, owned->data(), owned->size(),
+      [](Napi::Env env, uint8_t*, Bytes* hint) {
+        Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(hint->size() * kExternalWeight));
+        delete hint;
+      },
+      owned);
 }
 
 Napi::Object reportOf(Napi::Env env, const PackReport& report) {

@@ -7,6 +7,13 @@
 
 namespace ckpt {
 
+namespace {
+
+// zstd is faster when the room cannot run out than when it has to check.
+constexpr size_t kRoomBytes = ZSTD_COMPRESSBOUND(kFrameRawBytesMax);
+
+}  // namespace
+
 FrameCodec::FrameCodec(int level) : level_(level) {}
 
 FrameCodec::~FrameCodec() {
@@ -18,18 +25,15 @@ uint32_t FrameCodec::compress(const uint8_t* raw, size_t rawBytes, Bytes& to) {
   if (!compressor_) {
     compressor_ = ZSTD_createCCtx();
     if (!compressor_) throw std::bad_alloc();
+    room_.reset(new uint8_t[kRoomBytes]);
     ZSTD_CCtx_setParameter(compressor_, ZSTD_c_compressionLevel, level_);
   }
-  // zstd is faster when the room cannot run out than when it has to check; what is too much is cut off again.
-  const size_t at = to.size();
-  to.resize(at + ZSTD_COMPRESSBOUND(kFrameRawBytesMax));
-  const size_t stored = ZSTD_compress2(compressor_, to.data() + at, to.size() - at, raw, rawBytes);
+  const size_t stored = ZSTD_compress2(compressor_, room_.get(), kRoomBytes, raw, rawBytes);
   if (ZSTD_isError(stored) || stored >= rawBytes) {
-    memcpy(to.data() + at, raw, rawBytes);
-    to.resize(at + rawBytes);
+    to.insert(to.end(), raw, raw + rawBytes);
     return static_cast<uint32_t>(rawBytes) | CKPT_FRAME_RAW;
   }
-  to.resize(at + stored);
+  to.insert(to.end(), room_.get(), room_.get() + stored);
   return static_cast<uint32_t>(stored);
 }
 

@@ -5,6 +5,8 @@
 #ifndef CKPT_CODEC_FRAME_CODEC_H
 #define CKPT_CODEC_FRAME_CODEC_H
 
+#include <memory>
+
 #include "codec/bytes.h"
 
 struct ZSTD_CCtx_s;
@@ -30,6 +32,7 @@ class FrameCodec {
   int level_;
   // Made on first use: a thread that only reads needs no compressor.
   ZSTD_CCtx_s* compressor_ = nullptr;
+  std::unique_ptr<uint8_t[]> room_;  // for its output
   ZSTD_DCtx_s* decompressor_ = nullptr;
 };
 

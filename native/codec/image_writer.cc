@@ -197,7 +197,7 @@ void ImageWriter::runSink() {
         sequence_.pop_front();
         changed_.notify_all();
       }
-      const Bytes& bytes = job->chunk.bytes();
+      const RawBytes& bytes = job->chunk.bytes();
       output.write(bytes.data(), bytes.size());
       job->chunk.digest(digest, zeroHash_);
       summary.bytes += bytes.size();

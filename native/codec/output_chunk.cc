@@ -32,7 +32,7 @@ void OutputChunk::addZeroPages(uint32_t count) {
   }
   pieces_.back().count += count;
   zeroPages_ += count;
-  bytes_.resize(bytes_.size() + count * kPageBytes);
+  bytes_.resize(bytes_.size() + count * kPageBytes, 0);
 }
 
 void OutputChunk::fill(PackCache& packs, Worker& worker) {

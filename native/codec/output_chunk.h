@@ -10,10 +10,31 @@
 
 namespace ckpt {
 
+/** Leaves new elements as they are: what is about to be overwritten need not be zeroed first. */
+template <typename T>
+struct UninitializedAllocator : std::allocator<T> {
+  template <typename U>
+  struct rebind {
+    using other = UninitializedAllocator<U>;
+  };
+  template <typename U>
+  void construct(U* at) {
+    ::new (static_cast<void*>(at)) U;
+  }
+  template <typename U, typename... Args>
+  void construct(U* at, Args&&... args) {
+    ::new (static_cast<void*>(at)) U(std::forward<Args>(args)...);
+  }
+};
+
+using RawBytes = std::vector<uint8_t, UninitializedAllocator<uint8_t>>;
+
 class OutputChunk {
  public:
   static constexpr size_t kPagesMax = 256;
   static constexpr size_t kLiteralBytesMax = 512 << 10;
+
+  OutputChunk() { bytes_.reserve(kPagesMax * kPageBytes + (64 << 10)); }
 
   /** Appends bytes that are there already: records, addresses. */
   void addLiteral(const uint8_t* bytes, size_t count);
@@ -29,7 +50,7 @@ class OutputChunk {
   /** Puts the pages in. On a worker's thread. CodecError of kind pack or io. */
   void fill(PackCache& packs, Worker& worker);
   /** After fill(): the image's bytes. */
-  const Bytes& bytes() const { return bytes_; }
+  const RawBytes& bytes() const { return bytes_; }
   /** After fill(): goes on with the image's digest. */
   void digest(Sha256& sha, const Hash& zeroHash) const;
   size_t pageCount() const { return pages_.size() + zeroPages_; }
@@ -49,7 +70,7 @@ class OutputChunk {
 
   void fillFromPack(const PackFile& pack, Page** first, Page** last, Worker& worker);
 
-  Bytes bytes_;
+  RawBytes bytes_;
   std::vector<Piece> pieces_;
   std::vector<Page> pages_;
   size_t zeroPages_ = 0;
