@@ -98,10 +98,9 @@ uint64_t searchFile(const MapEntry& map) {
 
 }  // namespace
 
-Gadgets findGadgets(const Tracee& tracee) {
+Gadgets findGadgets(const Tracee& tracee, const std::vector<MapEntry>& maps) {
   Gadgets gadgets;
   Pagemap pagemap(tracee.pid());
-  std::vector<MapEntry> maps = readMaps(tracee.pid());
   std::vector<uint8_t> page(kPageBytes);
   for (const MapEntry& map : maps) {
     if (!map.exec || !map.read || map.special("[vsyscall]")) continue;

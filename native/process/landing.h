@@ -19,6 +19,7 @@
 namespace ckpt {
 
 class Tracee;
+struct MapEntry;
 
 /** Addresses in the target; 0 where there is none. */
 struct Gadgets {
@@ -28,7 +29,7 @@ struct Gadgets {
 };
 
 /** Looks through resident pages, and for the second through files of executable mappings. Makes nothing resident. */
-Gadgets findGadgets(const Tracee& tracee);
+Gadgets findGadgets(const Tracee& tracee, const std::vector<MapEntry>& maps);
 
 /** Bytes of a frame of landingFrame(), alignment included; 0 where the processor has no XSAVE. */
 size_t landingFrameBytes();

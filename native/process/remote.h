@@ -130,7 +130,7 @@ class Tracee {
   void resume(int request, int signal);
   void runToSyscallStop();
   void openMemory();
-  void borrowScratch(size_t frameBytes);
+  void borrowScratch(const std::vector<MapEntry>& maps, size_t frameBytes);
   void borrowStack(const std::vector<MapEntry>& maps, const Pagemap& pagemap, size_t bytes);
   void borrowAnywhere(const std::vector<MapEntry>& maps, const Pagemap& pagemap);
   void returnScratch();

@@ -85,11 +85,10 @@ void Tracee::borrowAnywhere(const std::vector<MapEntry>& maps, const Pagemap& pa
   throw ProcessError(kCannot, "process " + std::to_string(pid_) + " has no writable memory to work with");
 }
 
-void Tracee::borrowScratch(size_t frameBytes) {
+void Tracee::borrowScratch(const std::vector<MapEntry>& maps, size_t frameBytes) {
   scratch_ = Scratch();
   dropPages_.clear();
   Pagemap pagemap(pid_);
-  std::vector<MapEntry> maps = readMaps(pid_);
   borrowStack(maps, pagemap, kArgumentBytes + frameBytes);
   if (!scratch_.bytes) borrowAnywhere(maps, pagemap);
   scratchSaved_.resize(scratch_.bytes);
@@ -116,14 +115,16 @@ void Tracee::setScratch(const Scratch& scratch) {
 void Tracee::beginCalls(const CallOptions& options) {
   Gadgets gadgets;
   size_t frameBytes = options.wantScratch && options.wantLanding ? landingFrameBytes() : 0;
-  if (frameBytes) gadgets = findGadgets(*this);
+  std::vector<MapEntry> maps;
+  if (options.wantScratch) maps = readMaps(pid_);
+  if (frameBytes) gadgets = findGadgets(*this, maps);
   saved_ = registers();
   savedMask_ = signalMask();
   landing_ = 0;
   syscallAddress_ = options.syscallAddress ? options.syscallAddress
                     : gadgets.complete()   ? gadgets.syscallReturn
                                            : findSyscall();
-  if (options.wantScratch) borrowScratch(gadgets.complete() ? frameBytes : 0);
+  if (options.wantScratch) borrowScratch(maps, gadgets.complete() ? frameBytes : 0);
   if (gadgets.complete() && scratch_.bytes > kArgumentBytes) prepareLanding(gadgets);
   // From here on the task is foreign to itself. The registers came first: with the mask changed, the way back is there.
   calling_ = true;
