@@ -63,6 +63,7 @@ void ImageReader::read1() {
 
   expect1(CKPT_REC_MM_CONTEXT);
   const auto context = in_.fixed<cr_mm_context>();
+  image_->places[CKPT_REC_LDT] = in_.place();
   in_.endPayload();
   if (context.ldt_entry_size != 8 || context.nldt < 0 || context.nldt > CKPT_LDT_ENTRIES_MAX)
     in_.invalid("wrong count or size of LDT descriptors");
@@ -144,6 +145,7 @@ void ImageReader::readMapping1() {
 void ImageReader::readThread1() {
   expect1(CKPT_REC_THREAD);
   const auto thread = in_.fixed<cr_thread>();
+  image_->places[CKPT_REC_TLS] = in_.place();
   in_.endPayload();
   if (thread.gdt_entry_tls_entries != CKPT_TLS_ENTRIES || thread.sizeof_tls_array != sizeof image_->tls ||
       thread.ntls < 0 || thread.ntls > CKPT_TLS_ENTRIES) {
@@ -157,6 +159,7 @@ void ImageReader::readThread1() {
 void ImageReader::readCpu1() {
   expect1(CKPT_REC_CPU);
   const auto cpu = in_.fixed<cr_cpu>();
+  image_->places[CKPT_REC_REGS] = image_->places[CKPT_REC_XSTATE] = in_.place();
   in_.endPayload();
   cr2_regs& regs = image_->regs;  // r8 to r15 and the bases of fs and gs stay zero
   regs.bx = cpu.bx;

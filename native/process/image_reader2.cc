@@ -177,6 +177,7 @@ void ImageReader::readTask2() {
   image_->processSignals = readSignals(0);
   expect2(CKPT_REC_ITIMERS, pid);
   image_->itimers = in_.fixed<cr2_itimers>();
+  image_->places[CKPT_REC_ITIMERS] = in_.place();
   in_.endPayload();
   while (next2().type == CKPT_REC_POSIX_TIMER) {
     expect2(CKPT_REC_POSIX_TIMER, pid);

@@ -50,6 +50,7 @@ void ImageReader::readMemory2() {
   if (next2().type == CKPT_REC_LDT) {
     expect2(CKPT_REC_LDT, pid);
     const auto ldt = in_.fixed<cr2_ldt>();
+    image_->places[CKPT_REC_LDT] = in_.place();
     if (ldt.count == 0 || ldt.count > CKPT_LDT_ENTRIES_MAX)
       in_.invalid("LDT of " + std::to_string(ldt.count) + " descriptors");
     image_->ldt = in_.more(ldt.count * 8);
@@ -108,10 +109,12 @@ void ImageReader::readThread2() {
   }
   expect2(CKPT_REC_REGS, tid);
   image_->regs = in_.fixed<cr2_regs>();
+  image_->places[CKPT_REC_REGS] = in_.place();
   in_.endPayload();
 
   expect2(CKPT_REC_XSTATE, tid);
   image_->xstate = in_.fixed<cr2_xstate>();
+  image_->places[CKPT_REC_XSTATE] = in_.place();
   const uint32_t bytes = image_->xstate.area_bytes;
   if (bytes < kXsaveBytesMin || bytes > kXsaveBytesMax)
     in_.invalid("XSAVE area of " + std::to_string(bytes) + " bytes");
@@ -121,6 +124,7 @@ void ImageReader::readThread2() {
   if (next2().type == CKPT_REC_TLS) {
     expect2(CKPT_REC_TLS, tid);
     const auto tls = in_.fixed<cr2_tls>();
+    image_->places[CKPT_REC_TLS] = in_.place();
     if (tls.count != CKPT_TLS_ENTRIES) in_.invalid("TLS of " + std::to_string(tls.count) + " descriptors");
     const std::vector<uint8_t> raw = in_.more(sizeof image_->tls);
     std::memcpy(image_->tls.data(), raw.data(), raw.size());

@@ -43,6 +43,12 @@ long RestartState::attempt(const std::string& what, long number, uint64_t a, uin
   return result;
 }
 
+void RestartState::invalid(uint32_t record, const std::string& what) const {
+  const auto place = image_.places.find(record);
+  throw RestartError(kDamaged, what, "the image is damaged or was not written by this format",
+                     place == image_.places.end() ? ImagePlace{} : place->second);
+}
+
 void RestartState::apply(const RestartPlaces& places, RestartFiles* files) {
   refuseTiles();
   layout(places.program);
@@ -109,10 +115,10 @@ void RestartState::descriptors() {
     uint32_t word[2];
     std::memcpy(word, image_.ldt.data() + i * 8, 8);
     if (word[0] == 0 && word[1] == 0) continue;
-    const user_desc entry = descriptorOf(static_cast<uint32_t>(i), word);
+    const user_desc entry = descriptor(CKPT_REC_LDT, static_cast<uint32_t>(i), word);
     constexpr int kWriteNew = 0x11;
     if (child_.tracee().call(SYS_modify_ldt, kWriteNew, child_.put(&entry, sizeof entry), sizeof entry) != 0)
-      throw ProcessError(kDamaged, "LDT entry " + std::to_string(i) + " is not one that the kernel allows");
+      invalid(CKPT_REC_LDT, "LDT entry " + std::to_string(i) + " is not one that the kernel allows");
   }
 }
 

@@ -84,7 +84,7 @@ void RestartState::intervalTimers() {
     }
     if (timer[0] == 0 && timer[1] == 0 && timer[2] == 0 && timer[3] == 0) continue;
     if (child_.tracee().call(SYS_setitimer, which, child_.put(timer, sizeof timer), 0) != 0)
-      throw ProcessError(kDamaged, "interval timer " + std::to_string(which) + " has values that the kernel refuses");
+      invalid(CKPT_REC_ITIMERS, "interval timer " + std::to_string(which) + " has values that the kernel refuses");
   }
 }
 

@@ -29,9 +29,6 @@ struct RestartPlaces {
   int root = -1, directory = -1, program = -1;
 };
 
-/** Segment descriptor of LDT or GDT as modify_ldt takes it; throws ProcessError kDamaged for what is not user space's. */
-user_desc descriptorOf(uint32_t number, const uint32_t word[2]);
-
 class RestartState {
  public:
   RestartState(RestartChild* child, const TaskImage* image, const RestartOptions* options, const Status* status)
@@ -62,6 +59,9 @@ class RestartState {
   void threadRegisters();
   std::vector<uint8_t> xsaveArea();
 
+  /** The kernel refuses what the record says: kDamaged, with the record's place. */
+  [[noreturn]] void invalid(uint32_t record, const std::string& what) const;
+  user_desc descriptor(uint32_t record, uint32_t number, const uint32_t word[2]) const;
   long attempt(const std::string& what, long number, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0, uint64_t d = 0,
                uint64_t e = 0);
 

@@ -30,11 +30,11 @@ uint64_t word64(const std::vector<uint8_t>& area, size_t at) {
 
 }  // namespace
 
-user_desc descriptorOf(uint32_t number, const uint32_t word[2]) {
+/** A segment descriptor as modify_ldt and PTRACE_SET_THREAD_AREA take it. */
+user_desc RestartState::descriptor(uint32_t record, uint32_t number, const uint32_t word[2]) const {
   const uint32_t low = word[0], high = word[1];
   // Only code and data segments of user space: no gates, no system segments.
-  if (!(high >> 12 & 1) || (high >> 13 & 3) != 3)
-    throw ProcessError(kDamaged, "a segment descriptor is not one of user space");
+  if (!(high >> 12 & 1) || (high >> 13 & 3) != 3) invalid(record, "a segment descriptor is not one of user space");
   user_desc entry = {};
   entry.entry_number = number;
   entry.base_addr = (low >> 16) | (high & 0xff) << 16 | (high & 0xff000000);
@@ -81,7 +81,7 @@ std::vector<uint8_t> RestartState::xsaveArea() {
     uint32_t bytes, offset, c, d;
     __cpuid_count(0xd, i, bytes, offset, c, d);
     if (size_t{offset} + bytes > saved.size() || size_t{offset} + bytes > area.size())
-      throw ProcessError(kDamaged, "the XSAVE area is too short for what is live in it");
+      invalid(CKPT_REC_XSTATE, "the XSAVE area is too short for what is live in it");
     std::memcpy(area.data() + offset, saved.data() + offset, bytes);
   }
   std::memcpy(area.data() + kLegacyBytes, &live, sizeof live);
@@ -101,11 +101,10 @@ void RestartState::threadRegisters() {
       uint32_t word[2];
       std::memcpy(word, &image_.tls[i], sizeof word);
       if (word[0] == 0 && word[1] == 0) continue;
-      user_desc entry = descriptorOf(image_.tlsFirst + i, word);
+      user_desc entry = descriptor(CKPT_REC_TLS, image_.tlsFirst + i, word);
       if (ptrace(static_cast<__ptrace_request>(kSetThreadArea), tracee.pid(),
                  reinterpret_cast<void*>(uint64_t{entry.entry_number}), &entry) != 0)
-        throw ProcessError::system(
-            kDamaged, "TLS entry " + std::to_string(entry.entry_number) + " is not one that the kernel allows");
+        invalid(CKPT_REC_TLS, "TLS entry " + std::to_string(entry.entry_number) + " is not one that the kernel allows");
     }
   }
   const cr2_regs& saved = image_.regs;
@@ -121,7 +120,7 @@ void RestartState::threadRegisters() {
   try {
     tracee.setRegisters(registers);
   } catch (const ProcessError& error) {
-    throw ProcessError(kDamaged, std::string("the kernel refuses the registers: ") + error.what());
+    invalid(CKPT_REC_REGS, std::string("the kernel refuses the registers: ") + error.what());
   }
   if (!saved.uses_debug) return;
   const uint64_t values[] = {saved.debugreg0, saved.debugreg1, saved.debugreg2, saved.debugreg3};

@@ -6,10 +6,12 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "ckpt_image.h"
+#include "process/restart_error.h"
 
 namespace ckpt {
 
@@ -70,6 +72,9 @@ struct TaskImage {
   std::array<uint64_t, CKPT_TLS_ENTRIES> tls{};
   uint32_t tlsFirst = 0;
   bool hasTls = false;
+
+  /** Where the records stood that the kernel may yet refuse: by version 2's record number (version 1: its counterpart). */
+  std::map<uint32_t, ImagePlace> places;
 
   const ImagePath* path(uint32_t kind) const {
     for (const ImagePath& p : paths)
