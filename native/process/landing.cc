@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "process/pagemap.h"
@@ -101,7 +102,7 @@ uint64_t searchFile(const MapEntry& map) {
 Gadgets findGadgets(const Tracee& tracee, const std::vector<MapEntry>& maps) {
   Gadgets gadgets;
   Pagemap pagemap(tracee.pid());
-  std::vector<uint8_t> page(kPageBytes);
+  std::array<uint8_t, kPageBytes> page;
   for (const MapEntry& map : maps) {
     if (!map.exec || !map.read || map.special("[vsyscall]")) continue;
     for (uint64_t at = map.start; at < map.end && !gadgets.complete(); at += kPageBytes) {
