@@ -16,13 +16,19 @@ static uint16_t control_seen;
   "mov $0x1111111111111111, %%rbx\n mov $0x2222222222222222, %%r8\n mov $0x3333333333333333, %%r9\n"   \
   "mov $0x4444444444444444, %%r10\n mov $0x5555555555555555, %%r11\n mov $0x6666666666666666, %%r12\n" \
   "mov $0x7777777777777777, %%r13\n mov $0x0888888888888888, %%r14\n mov $0x0999999999999999, %%r15\n"
+// clang-format off
 #define ONE_GENERAL(value, reg) "mov $" value ", %%rcx\n cmp %%rcx, %%" reg "\n jne 93f\n"
-#define GENERAL_CHECK                                                                       \
-  ONE_GENERAL("0x1111111111111111", "rbx")                                                  \
-  ONE_GENERAL("0x2222222222222222", "r8") ONE_GENERAL("0x3333333333333333", "r9")           \
-      ONE_GENERAL("0x4444444444444444", "r10") ONE_GENERAL("0x5555555555555555", "r11")     \
-          ONE_GENERAL("0x6666666666666666", "r12") ONE_GENERAL("0x7777777777777777", "r13") \
-              ONE_GENERAL("0x0888888888888888", "r14") ONE_GENERAL("0x0999999999999999", "r15")
+#define GENERAL_CHECK                      \
+  ONE_GENERAL("0x1111111111111111", "rbx") \
+  ONE_GENERAL("0x2222222222222222", "r8")  \
+  ONE_GENERAL("0x3333333333333333", "r9")  \
+  ONE_GENERAL("0x4444444444444444", "r10") \
+  ONE_GENERAL("0x5555555555555555", "r11") \
+  ONE_GENERAL("0x6666666666666666", "r12") \
+  ONE_GENERAL("0x7777777777777777", "r13") \
+  ONE_GENERAL("0x0888888888888888", "r14") \
+  ONE_GENERAL("0x0999999999999999", "r15")
+// clang-format on
 #define CONTROL_CHECK                                                               \
   "stmxcsr %[mxcsr]\n mov %[mxcsr], %%ecx\n cmp %[mxcsr_wanted], %%ecx\n jne 94f\n" \
   "fnstcw %[cw]\n mov %[cw], %%cx\n cmp %[cw_wanted], %%cx\n jne 95f\n"
