@@ -2,6 +2,7 @@
 //
 // What has to be on the machine before anything can be built, and the environment that npm builds native modules in.
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { capture, Failure, installed } from './run.mjs';
 
@@ -47,7 +48,13 @@ export function headersPrefix(node = process.execPath) {
  * native modules are built from source, because their ready-made binaries come from a place that many machines cannot reach.
  */
 export function buildEnvironment(node = process.execPath, base = process.env) {
-  const environment = { ...base, npm_config_build_from_source: 'true', npm_config_update_notifier: 'false' };
+  const environment = {
+    ...base,
+    npm_config_build_from_source: 'true',
+    npm_config_update_notifier: 'false',
+    // node-gyp's own variable: compile on all processors.
+    JOBS: base.JOBS ?? String(availableParallelism()),
+  };
   // Set by the npm that runs this script for itself; an npm inside must not inherit them.
   delete environment.npm_config_prefix;
   delete environment.npm_config_global;
