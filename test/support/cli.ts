@@ -55,7 +55,7 @@ export class TestStore {
   /** Runs a command that must succeed; its standard output without the last newline. */
   async ok(...args: string[]): Promise<string> {
     const result = await this.run(...args);
-    expect(result, `ckpt ${args.join(' ')}`).toMatchObject({ code: 0 });
+    expect(result.code, `ckpt ${args.join(' ')}: ${result.stderr}`).toBe(0);
     return result.stdout.trimEnd();
   }
 
@@ -87,7 +87,7 @@ export class TestStore {
   async expectWhole(ids: readonly string[]): Promise<void> {
     expect((await this.list()).map((row) => row.id).sort()).toEqual([...ids].sort());
     const verified = await this.run('verify');
-    expect(verified, 'ckpt verify').toMatchObject({ code: 0 });
+    expect(verified.code, `ckpt verify: ${verified.stdout}${verified.stderr}`).toBe(0);
   }
 
   remove(): void {
