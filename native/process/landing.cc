@@ -87,7 +87,7 @@ uint64_t findSignalReturn(const uint8_t* data, size_t bytes, uint64_t address) {
 uint64_t searchFile(const MapEntry& map) {
   Fd fd(open(map.path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return 0;
-  std::vector<uint8_t> chunk(kChunkBytes);
+  std::array<uint8_t, kChunkBytes> chunk;
   for (uint64_t at = map.start; at < map.end; at += kChunkBytes - 16) {  // a pattern may lie across the end of a chunk
     size_t want = std::min<uint64_t>(kChunkBytes, map.end - at);
     ssize_t got = pread(fd.get(), chunk.data(), want, static_cast<off_t>(map.offset + at - map.start));
