@@ -54,7 +54,7 @@ describe.each(cases)('$name', ({ program, options }) => {
     }
     expect((await store.list()).map((row) => row.id)).toEqual(expect.arrayContaining([id, second, third]));
     await store.ok('verify');
-  });
+  }, 400_000); // two gibibytes, three times, on a busy machine
 });
 
 describe('saving the same process again', () => {
