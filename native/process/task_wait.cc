@@ -11,9 +11,9 @@ namespace ckpt {
 namespace {
 
 // The terminal sends these to the whole foreground group: the task has them already.
-constexpr int kIgnored[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
-// These come to us alone, from whoever takes us for the task.
-constexpr int kForwarded[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCONT};
+constexpr int kIgnored[] = {SIGTSTP, SIGTTIN, SIGTTOU};
+// These come to us alone, from whoever takes us for the task; the first two also from the terminal, then as SI_KERNEL.
+constexpr int kForwarded[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCONT};
 
 sigset_t handled() {
   sigset_t set;
@@ -63,7 +63,8 @@ int TaskWait::wait(pid_t pid, const Status& status) {
     }
     siginfo_t info;
     const int signal = sigwaitinfo(&set, &info);
-    if (signal > 0 && signal != SIGCHLD && info.si_pid != pid) kill(pid, signal);
+    if (signal <= 0 || signal == SIGCHLD) continue;
+    if (info.si_code != SI_KERNEL && info.si_pid != pid) kill(pid, signal);
   }
 }
 

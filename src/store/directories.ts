@@ -1,20 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Directories of a store: private to their owner, and on the disk before anybody relies on a name in them.
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { storeError } from './errors.js';
+import { dirname, resolve } from 'node:path';
+import { errorCode, storeError } from './errors.js';
 
 /** Makes a directory and those above it that are missing, mode 0700. StoreError. */
 export function makeDirectory(path: string): void {
   try {
-    const first = mkdirSync(path, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    for (let made = path; made.length >= first.length; made = dirname(made)) syncSync(dirname(made));
+    makeMissing(resolve(path));
   } catch (cause) {
     throw storeError('create', path, cause);
   }
+}
+
+/** Not mkdir's own `recursive`: where a file system allows no directories (/proc), Node 20 tries again for ever. */
+function makeMissing(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const above = dirname(path);
+  if (above !== path) makeMissing(above);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (cause) {
+    if (errorCode(cause) === 'EEXIST' && statSync(path).isDirectory()) return; // another process was first
+    throw cause;
+  }
+  syncSync(above);
 }
 
 /** A name is durable when its directory is. StoreError. */

@@ -120,6 +120,14 @@ describe('restart', () => {
     }
   });
 
+  it.each(['SIGINT', 'SIGTERM'] as const)('passes %s on to the task, where no terminal has done it', async (signal) => {
+    const { run, store } = await setUp(reader);
+    const id = await store.ok('save', String(run.original.pid), '--kill');
+    const copy = await store.restart(id);
+    process.kill(copy.owner.pid, signal);
+    expect(await copy.owner.end()).toEqual({ code: signal === 'SIGINT' ? 130 : 143, signal: null });
+  });
+
   it('takes the old pid when it is free, and a new one with a warning when it is not', async () => {
     const { run, store } = await setUp(reader);
     const { pid } = run.original;

@@ -36,6 +36,12 @@ async function closeAll(): Promise<void> {
 }
 
 describe('a store that is not there', () => {
+  it('is not made where there can be none, and that is said at once', async () => {
+    await expect(openStore({ dir: '/proc/no/store', create: true, codec: fakeCodec })).rejects.toThrow(
+      /create: \/proc\/no\/store: ENOENT/,
+    );
+  });
+
   it('reads as empty, and nothing is made', async () => {
     const store = await open(false);
     await store.catchUp();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isatty } from 'node:tty';
 import { Command, Option } from 'commander';
 import { CkptError } from '../../format/errors.js';
-import type { Ckpt } from '../../ckpt.js';
+import type { Ckpt, RestartedTask } from '../../ckpt.js';
 import { CommandFailure, RESTART_FAILED } from '../exit-code.js';
 import { contextOf, type Context } from '../context.js';
 
@@ -58,12 +59,19 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
     .finally(() => progress.done());
   if (context.json) context.printJson({ id: row.id, pid: task.pid });
   else if (detach) context.print(String(task.pid));
-  const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
-  if (!detach) {
-    for (const name of forwarded) process.on(name, () => task.signal(name));
-    // The terminal sends these to the task as well; it decides what they mean, and we stay to pass its status on.
-    for (const name of ['SIGINT', 'SIGQUIT'] as const) process.on(name, () => undefined);
-  }
+  if (!detach) forwardSignals(task);
   const outcome = await task.outcome;
   return detach ? 0 : outcome.status;
+}
+
+/** Signals that end or poke a program are the task's; we stay to pass its status on. */
+function forwardSignals(task: RestartedTask): void {
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => task.signal(name));
+  // A terminal sends these to its whole job, the task included: passed on, they would arrive twice.
+  const fromTerminal = [0, 1, 2].some((fd) => isatty(fd));
+  for (const name of ['SIGINT', 'SIGQUIT'] as const) {
+    process.on(name, () => {
+      if (!fromTerminal) task.signal(name);
+    });
+  }
 }
