@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// zstd-napi from JavaScript against libzstd linked natively: the same 16 KiB frames, the same level, one thread each. It is
+// zstd-napi from JavaScript against libzstd linked natively: the same 32 KiB frames, the same level, one thread each. It is
 // why packs are compressed in native code.
 import { createRequire } from 'node:module';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { capture } from '../scripts/lib/run.mjs';
 
-const FRAME_BYTES = 16_384;
+const FRAME_BYTES = 32_768;
 const require = createRequire(import.meta.url);
 
 function compileNative(dir) {

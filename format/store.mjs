@@ -8,7 +8,7 @@ export const limits = [
   ['PACK_STORED_BYTES_MAX', 900_000, 'a pack is closed before its frames pass this many stored bytes'],
   ['PACK_RAW_BYTES_MAX', 8 << 20, 'or this many bytes of pages'],
   ['PACK_PAGES_MAX', 2048, 'PACK_RAW_BYTES_MAX in pages'],
-  ['FRAME_PAGES', 4, 'pages of one frame; the last frame of a pack may have fewer'],
+  ['FRAME_PAGES', 8, 'pages of one frame; the last frame of a pack may have fewer'],
   ['FRAME_RAW', 0x80000000, 'frame table: this bit says that the frame is stored as it is, not compressed'],
   ['HASH_BYTES', 32, 'bytes of a page hash, a pack id, an image digest'],
   ['CODEC_NONE', 0, 'pack_header.codec'],

@@ -71,7 +71,7 @@ function conditions({ machine, bytes, rows }) {
 function framesLine(frames) {
   if (!frames) return '';
   const [javascript, native] = [frames.javascript, frames.native].map((speed) => (speed / MIB).toFixed(0));
-  return `16 KiB frames at level 1, one thread: zstd-napi from JavaScript ${javascript} MiB/s, linked natively ${native} MiB/s, ratio ${frames.ratio.toFixed(2)}`;
+  return `32 KiB frames at level 1, one thread: zstd-napi from JavaScript ${javascript} MiB/s, linked natively ${native} MiB/s, ratio ${frames.ratio.toFixed(2)}`;
 }
 
 export function textReport(report) {

@@ -17,7 +17,7 @@
 #define CKPT_PACK_STORED_BYTES_MAX 0x000dbba0 /* a pack is closed before its frames pass this many stored bytes */
 #define CKPT_PACK_RAW_BYTES_MAX 0x00800000 /* or this many bytes of pages */
 #define CKPT_PACK_PAGES_MAX 2048 /* PACK_RAW_BYTES_MAX in pages */
-#define CKPT_FRAME_PAGES 4 /* pages of one frame; the last frame of a pack may have fewer */
+#define CKPT_FRAME_PAGES 8 /* pages of one frame; the last frame of a pack may have fewer */
 #define CKPT_FRAME_RAW 0x80000000u /* frame table: this bit says that the frame is stored as it is, not compressed */
 #define CKPT_HASH_BYTES 32 /* bytes of a page hash, a pack id, an image digest */
 #define CKPT_CODEC_NONE 0 /* pack_header.codec */

@@ -68,7 +68,7 @@ export interface ReaderOptions {
   readonly index: PageIndex | null;
   /** true: images back to back, each with its own begin(); false: one image, and a byte after its tail is an error. */
   readonly stream: boolean;
-  /** zstd level, default -1: some 10 % more bytes than 1, a quarter faster in and out. */
+  /** zstd level, default 1; negative levels are faster and store more. */
   readonly level?: number;
   /** Threads that hash and compress, default: processors, at most 4. */
   readonly threads?: number;

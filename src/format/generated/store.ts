@@ -15,7 +15,7 @@ export const PACK_RAW_BYTES_MAX = 0x00800000;
 /** PACK_RAW_BYTES_MAX in pages */
 export const PACK_PAGES_MAX = 2048;
 /** pages of one frame; the last frame of a pack may have fewer */
-export const FRAME_PAGES = 4;
+export const FRAME_PAGES = 8;
 /** frame table: this bit says that the frame is stored as it is, not compressed */
 export const FRAME_RAW = 0x80000000;
 /** bytes of a page hash, a pack id, an image digest */
