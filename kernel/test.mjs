@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// `npm run test:kernel`: builds the kernel, boots it in QEMU, runs the tests inside, reads the results.
+//
+//   node kernel/test.mjs [--only GROUP,...] [--plain | --debug] [--seed N] [--images N] [--verbose]
+//
+// Fails when a test fails, when the guest does not get to its end, and when its kernel reports a mistake.
+
+import { buildKernel } from './build.mjs';
+import { boot, makeInitramfs, reports, withScratch } from './guest.mjs';
+
+const argv = process.argv.slice(2);
+const flag = (name) => argv.includes(name);
+const value = (name, otherwise) => (flag(name) ? argv[argv.indexOf(name) + 1] : otherwise);
+
+let passed = 0;
+let failed = 0;
+
+function result(ok, name) {
+  if (ok) passed++;
+  else failed++;
+  console.log(`${ok ? 'ok' : 'not ok'} ${passed + failed} ${name}`);
+}
+
+/** Reads a guest's lines: results are counted, kernel reports fail the run. */
+function judge(what, outcome) {
+  let complaints = 0;
+  let ended = false;
+  for (const line of outcome.lines) {
+    const test = /^(ok|not ok) \d+ (.*)$/.exec(line);
+    if (test) result(test[1] === 'ok', `${what}: ${test[2]}`);
+    else if (/^# exit status/.test(line)) ended = true;
+    else if (line.startsWith('# ')) console.log(line);
+    if (reports.test(line)) {
+      complaints++;
+      if (complaints <= 20) console.log(`# kernel: ${line}`);
+    }
+  }
+  if (!ended) {
+    console.log(outcome.lines.slice(-40).map((l) => `# last: ${l}`).join('\n'));
+  }
+  result(ended && !outcome.timedOut, `${what}: the guest ran to its end (${outcome.seconds.toFixed(0)} s)`);
+  result(complaints === 0, `${what}: the kernel had nothing to report`);
+}
+
+async function run(what, config, groups, timeoutMs, dir) {
+  const built = buildKernel(config);
+  console.log(`# kernel ${config}: ${built.cached ? 'from the cache' : `built in ${built.seconds} s`}`);
+  const initramfs = makeInitramfs(dir);
+  const outcome = await boot({
+    bzImage: built.bzImage, initramfs, run: ['ktest', ...groups].join(','), timeoutMs,
+    onLine: flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined,
+  });
+  judge(what, outcome);
+}
+
+await withScratch(async (dir) => {
+  const only = value('--only', '').split(',').filter(Boolean);
+  if (!flag('--debug')) await run('plain', 'plain', only, 300_000, dir);
+  if (!flag('--plain')) await run('debug', 'debug', only, 900_000, dir);
+});
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

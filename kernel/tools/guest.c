@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tasks to be dumped, and what becomes of their images. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+long sys_checkpoint(pid_t pid, int fd, unsigned long flags)
+{
+	return syscall(CKPT_NR_CHECKPOINT, pid, fd, flags);
+}
+
+long sys_restart(int crid, int fd, unsigned long flags)
+{
+	return syscall(CKPT_NR_RESTART, crid, fd, flags);
+}
+
+static void place(int fd, int as)
+{
+	if (fd != as) {
+		dup2(fd, as);
+		close(fd);
+	}
+}
+
+/*
+ * Descriptors of a task of ours: 3 takes its own image, 1 and 4 are what it
+ * says, 5 takes and 6 gives bytes for its probes of memory.
+ */
+static void descriptors(int says, int image_fd)
+{
+	int high = fcntl(says, F_DUPFD, 100), image = -1;
+
+	if (image_fd >= 0)
+		image = fcntl(image_fd, F_DUPFD, 100);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	if (image >= 0)
+		dup2(image, 3);
+	dup2(high, 4);
+	dup2(high, 1);
+	close(high);
+	if (image >= 0)
+		close(image);
+	place(open("/tmp/probe", O_CREAT | O_TRUNC | O_WRONLY, 0600), 5);
+	place(open("/dev/zero", O_RDONLY), 6);
+}
+
+struct task task_start(const char *program, const char *mode, const char *option, int image_fd)
+{
+	struct task task;
+	int says[2];
+
+	if (pipe(says))
+		abort();
+	fflush(stdout);
+	task.pid = fork();
+	if (!task.pid) {
+		descriptors(says[1], image_fd);
+		execl(program, program, mode, option, NULL);
+		_exit(127);
+	}
+	close(says[1]);
+	task.says = says[0];
+	return task;
+}
+
+/* A line of what the task says, valid until the next call; empty at the end. */
+char *task_line(struct task *task)
+{
+	static char line[256];
+	size_t n = 0;
+
+	while (n < sizeof(line) - 1 && read(task->says, line + n, 1) == 1 && line[n] != '\n')
+		n++;
+	line[n] = '\0';
+	return line;
+}
+
+bool task_says(struct task *task, const char *word)
+{
+	char *line = task_line(task);
+
+	expect(!strcmp(line, word), "the task to say \"%s\", not \"%s\"", word, line);
+	return !strcmp(line, word);
+}
+
+void task_wait_stopped(struct task *task)
+{
+	int status = 0;
+
+	expect(waitpid(task->pid, &status, WUNTRACED) == task->pid && WIFSTOPPED(status),
+	       "task %d to stop, status %#x", task->pid, status);
+}
+
+int status_of(pid_t pid)
+{
+	int status = -1;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : WIFSIGNALED(status) ? 128 + WTERMSIG(status) : -1;
+}
+
+int task_end(struct task *task)
+{
+	close(task->says);
+	return status_of(task->pid);
+}
+
+void task_kill(struct task *task)
+{
+	kill(task->pid, SIGKILL);
+	task_end(task);
+}
+
+/* Dumps through a pipe; another process reads it, so that nobody waits for himself. */
+struct image dump_stopped(pid_t pid, unsigned long flags, long *crid)
+{
+	struct image image;
+	int fds[2], result[2];
+	pid_t dumper;
+
+	if (pipe(fds) || pipe(result))
+		abort();
+	fflush(stdout);
+	dumper = fork();
+	if (!dumper) {
+		long ret;
+
+		close(fds[0]);
+		ret = sys_checkpoint(pid, fds[1], flags);
+		if (ret < 0)
+			ret = -errno;
+		if (write(result[1], &ret, sizeof(ret)) != sizeof(ret))
+			_exit(1);
+		_exit(0);
+	}
+	close(fds[1]);
+	close(result[1]);
+	image = image_read(fds[0]);
+	close(fds[0]);
+	if (read(result[0], crid, sizeof(*crid)) != sizeof(*crid))
+		*crid = 0;
+	close(result[0]);
+	status_of(dumper);
+	return image;
+}
+
+void feed(int fd, const void *bytes, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, bytes, size);
+
+		if (n <= 0)
+			break;
+		bytes = (const char *)bytes + n;
+		size -= n;
+	}
+}
+
+/* A child becomes the task of the image, which comes through a pipe. Exit status 125: it could not. */
+struct task restart_image(const struct image *image, unsigned long flags)
+{
+	struct task task;
+	int fds[2], says[2];
+	pid_t feeder;
+
+	if (pipe(fds) || pipe(says))
+		abort();
+	fflush(stdout);
+	task.pid = fork();
+	if (!task.pid) {
+		int in = fcntl(fds[0], F_DUPFD, 200);
+
+		close(fds[1]);
+		descriptors(says[1], -1);
+		sys_restart(0, in, flags);
+		dprintf(4, "errno %d\n", errno);
+		_exit(125);
+	}
+	feeder = fork();
+	if (!feeder) {
+		close(fds[0]);
+		close(says[0]);
+		close(says[1]);
+		feed(fds[1], image->bytes, image->size);
+		_exit(0);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	close(says[1]);
+	task.says = says[0];
+	status_of(feeder);
+	return task;
+}
+
+/* The errno of a restart that is expected to fail; 0 when it did not. */
+int restart_errno(const struct image *image, unsigned long flags)
+{
+	struct task task = restart_image(image, flags);
+	int error = 0;
+
+	sscanf(task_line(&task), "errno %d", &error);
+	kill(task.pid, SIGKILL);
+	task_end(&task);
+	return error;
+}
+
+void file_of_f(const char *path, int pages)
+{
+	char page[4096];
+	int fd = open(path, O_CREAT | O_TRUNC | O_RDWR, 0644);
+
+	memset(page, 'F', sizeof(page));
+	for (int i = 0; i < pages; i++)
+		feed(fd, page, sizeof(page));
+	close(fd);
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ktest [GROUP...]: runs the groups of tests, all of them without an argument. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ktest.h"
+
+static const struct group {
+	const char *name;
+	const struct test *tests;
+} groups[] = {
+	{ "version1", version1_tests },
+	{ "version2", version2_tests },
+	{ "memory", memory_tests },
+	{ "errors", error_tests },
+};
+
+static bool wanted(int argc, char **argv, const char *name)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], name))
+			return true;
+	return argc == 1;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+		if (wanted(argc, argv, groups[g].name))
+			for (const struct test *t = groups[g].tests; t->name; t++)
+				run_test(t->name, t->run);
+	return tests_failed() != 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The tests that run inside the guest, as its root. One binary, one function a test. */
+#ifndef KTEST_H
+#define KTEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <ckpt_image.h>
+#include <ckpt_syscalls.h>
+
+/* check.c: results */
+void expect_at(const char *file, int line, bool ok, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+#define expect(ok, ...) expect_at(__FILE__, __LINE__, ok, __VA_ARGS__)
+bool run_test(const char *name, void (*test)(void));
+int tests_failed(void);
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+extern const struct test version1_tests[], version2_tests[], memory_tests[], error_tests[],
+	mixed_tests[];
+
+/* image.c: an image in memory */
+struct image {
+	uint8_t *bytes;
+	size_t size;
+};
+
+/* A mapping record; where_pages and where_addrs are offsets into the image. */
+struct mapping {
+	uint64_t start, end, flags;
+	long pages;
+	size_t addrs, contents;
+	char name[256];
+};
+
+struct layout {
+	int version;
+	struct mapping maps[4096];
+	int count;
+	size_t task, mm, context, ldt, thread, tls, cpu, regs, xstate, tail, first_vma;
+};
+
+struct image image_read(int fd);
+struct image image_copy(const struct image *image);
+void image_free(struct image *image);
+bool image_parse(const struct image *image, struct layout *layout);
+long pages_between(const struct image *image, const struct layout *layout, uint64_t start, uint64_t end);
+const uint8_t *page_at(const struct image *image, const struct layout *layout, uint64_t addr);
+
+/* guest.c: tasks and the two system calls */
+long sys_checkpoint(pid_t pid, int fd, unsigned long flags);
+long sys_restart(int crid, int fd, unsigned long flags);
+
+struct task {
+	pid_t pid;
+	int says;
+};
+
+struct task task_start(const char *program, const char *mode, const char *option, int image_fd);
+bool task_says(struct task *task, const char *word);
+char *task_line(struct task *task);
+void task_wait_stopped(struct task *task);
+int task_end(struct task *task);
+void task_kill(struct task *task);
+struct image dump_stopped(pid_t pid, unsigned long flags, long *crid);
+struct task restart_image(const struct image *image, unsigned long flags);
+int restart_errno(const struct image *image, unsigned long flags);
+void feed(int fd, const void *bytes, size_t size);
+int status_of(pid_t pid);
+void file_of_f(const char *path, int pages);
+
+#endif /* KTEST_H */

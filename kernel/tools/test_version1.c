@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Version 1: round trips of a program that it can carry. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+static struct layout layout;
+
+static void self_with(const char *option)
+{
+	struct task task, copy;
+	struct image image;
+	long crid = 0;
+	int fds[2];
+
+	if (pipe(fds))
+		return;
+	file_of_f("/tmp/task1.data", 8);
+	task = task_start("/bin/task1", "self", option, fds[1]);
+	close(fds[1]);
+	image = image_read(fds[0]);
+	close(fds[0]);
+	expect(sscanf(task_line(&task), "crid %ld", &crid) == 1 && crid > 0, "a crid");
+	expect(task_end(&task) == 0, "the original to go on unharmed");
+	expect(image_parse(&image, &layout), "a whole image (%zu bytes)", image.size);
+	expect(layout.version == 1, "version 1");
+
+	copy = restart_image(&image, 0);
+	task_says(&copy, "copy");
+	expect(task_end(&copy) == 42, "status 42 of the copy");
+	image_free(&image);
+}
+
+static void self(void)
+{
+	self_with(NULL);
+}
+
+static void self_ldt(void)
+{
+	self_with("ldt");
+}
+
+static void other_with(const char *option)
+{
+	struct task task, copy;
+	struct image image;
+	long crid;
+
+	file_of_f("/tmp/task1.data", 8);
+	task = task_start("/bin/task1", "stop", option, -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	image = dump_stopped(task.pid, 0, &crid);
+	expect(crid > 0, "a crid, not %ld", crid);
+	expect(image_parse(&image, &layout), "a whole image (%zu bytes)", image.size);
+	task_kill(&task);
+
+	copy = restart_image(&image, 0);
+	task_says(&copy, "copy");
+	expect(task_end(&copy) == 42, "status 42 of the copy");
+	image_free(&image);
+}
+
+static void other(void)
+{
+	other_with(NULL);
+}
+
+static void other_ldt(void)
+{
+	other_with("ldt");
+}
+
+static void goes_on(void)
+{
+	struct task task;
+	struct image image;
+	long first, second;
+
+	file_of_f("/tmp/task1.data", 8);
+	task = task_start("/bin/task1", "stop", NULL, -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	image = dump_stopped(task.pid, 0, &first);
+	image_free(&image);
+	image = dump_stopped(task.pid, 0, &second);
+	expect(first > 0 && second > first, "crids that differ: %ld, %ld", first, second);
+	kill(task.pid, SIGCONT);
+	task_says(&task, "copy");
+	expect(task_end(&task) == 42, "the original to go on after SIGCONT");
+	image_free(&image);
+}
+
+static void twice(void)
+{
+	struct image one, two;
+	struct layout other_layout;
+	struct task task;
+	long crid;
+
+	file_of_f("/tmp/task1.data", 8);
+	task = task_start("/bin/task1", "stop", NULL, -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	one = dump_stopped(task.pid, 0, &crid);
+	two = dump_stopped(task.pid, 0, &crid);
+	task_kill(&task);
+	expect(image_parse(&one, &layout) && image_parse(&two, &other_layout), "whole images");
+	expect(one.size == two.size && layout.first_vma == other_layout.first_vma &&
+	       !memcmp(one.bytes + layout.first_vma, two.bytes + layout.first_vma, one.size - layout.first_vma),
+	       "dumping to change nothing: two images alike from the first mapping on");
+	image_free(&one);
+	image_free(&two);
+}
+
+const struct test version1_tests[] = {
+	{ "version 1: a program checkpoints itself, its copy sees 0", self },
+	{ "version 1: LDT and TLS entries survive a self-checkpoint", self_ldt },
+	{ "version 1: a stopped task is dumped, killed and restarted from a pipe", other },
+	{ "version 1: LDT and TLS entries of a stopped task survive", other_ldt },
+	{ "version 1: a dumped task goes on after SIGCONT", goes_on },
+	{ "version 1: dumping changes nothing", twice },
+	{ NULL, NULL },
+};
