@@ -43,12 +43,12 @@ function judge(what, outcome) {
   result(complaints === 0, `${what}: the kernel had nothing to report`);
 }
 
-async function run(what, config, groups, timeoutMs, dir) {
+async function run(what, config, program, timeoutMs, dir) {
   const built = buildKernel(config);
   console.log(`# kernel ${config}: ${built.cached ? 'from the cache' : `built in ${built.seconds} s`}`);
   const initramfs = makeInitramfs(dir);
   const outcome = await boot({
-    bzImage: built.bzImage, initramfs, run: ['ktest', ...groups].join(','), timeoutMs,
+    bzImage: built.bzImage, initramfs, run: program.join(','), timeoutMs,
     onLine: flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined,
   });
   judge(what, outcome);
@@ -56,8 +56,12 @@ async function run(what, config, groups, timeoutMs, dir) {
 
 await withScratch(async (dir) => {
   const only = value('--only', '').split(',').filter(Boolean);
-  if (!flag('--debug')) await run('plain', 'plain', only, 300_000, dir);
-  if (!flag('--plain')) await run('debug', 'debug', only, 900_000, dir);
+  const seed = value('--seed', String(Date.now() % 1_000_000));
+  const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '10000')];
+  if (!flag('--debug')) await run('plain', 'plain', ['ktest', ...only], 300_000, dir);
+  if (!flag('--plain') && !flag('--mutate')) await run('debug', 'debug', ['ktest', ...only], 900_000, dir);
+  if (!flag('--plain') && only.length === 0) await run('mutation', 'debug', mutate, 1_800_000, dir);
+  else if (flag('--mutate')) await run('mutation', 'plain', mutate, 600_000, dir);
 });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -12,6 +12,7 @@
  */
 #include <linux/dcache.h>
 #include <linux/sched/signal.h>
+#include <linux/swap.h>
 
 #include "ckpt.h"
 
@@ -55,6 +56,8 @@ int ckpt_plan(struct ckpt_source *src)
 	long n = 0;
 	int ret;
 
+	/* pages on their way to be lazily free get there now, not between two walks */
+	lru_add_drain_all();
 	if (mmap_read_lock_killable(src->mm))
 		return -EINTR;
 	src->records = 0;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ktest [GROUP...]: runs the groups of tests, all of them without an argument. */
+/*
+ * ktest [GROUP...]: runs the groups of tests, all of them without an argument.
+ * ktest mutate SEED FIRST COUNT: mutated images, see test_mutation.c.
+ */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ktest.h"
@@ -27,6 +31,8 @@ static bool wanted(int argc, char **argv, const char *name)
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	if (argc == 5 && !strcmp(argv[1], "mutate"))
+		return mutate(strtoull(argv[2], NULL, 0), atol(argv[3]), atol(argv[4]));
 	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
 		if (wanted(argc, argv, groups[g].name))
 			for (const struct test *t = groups[g].tests; t->name; t++)

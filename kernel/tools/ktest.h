@@ -76,4 +76,7 @@ void feed(int fd, const void *bytes, size_t size);
 int status_of(pid_t pid);
 void file_of_f(const char *path, int pages);
 
+/* test_mutation.c */
+int mutate(uint64_t seed, long first, long count);
+
 #endif /* KTEST_H */

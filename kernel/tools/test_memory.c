@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What of a task's memory is in its image. */
+/* What of a task's memory is in its image, and what comes back of it. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "ktest.h"
 
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
 static struct layout layout;
+static char *area;
+static size_t area_bytes;
 
 static void contents(void)
 {
@@ -24,7 +38,312 @@ static void contents(void)
 	image_free(&image);
 }
 
+/* A child stops itself after it has made something of the area, and says whether it is intact afterwards. */
+static struct task child_with(void (*make)(void), bool (*intact)(void))
+{
+	struct task task;
+	int says[2];
+
+	if (pipe(says))
+		abort();
+	fflush(stdout);
+	task.pid = fork();
+	if (!task.pid) {
+		dup2(says[1], 1);
+		for (int fd = 3; fd < 64; fd++)
+			close(fd);
+		make();
+		dprintf(1, "ready\n");
+		raise(SIGSTOP);
+		dprintf(1, intact() ? "copy\n" : "damaged\n");
+		_exit(intact() ? 43 : 1);
+	}
+	close(says[1]);
+	task.says = says[0];
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	return task;
+}
+
+static void round_trip(struct image *image)
+{
+	struct task copy = restart_image(image, CKPT_FLAG_VERSION2);
+
+	task_wait_stopped(&copy);
+	kill(copy.pid, SIGCONT);
+	task_says(&copy, "copy");
+	expect(task_end(&copy) == 43, "status 43 of the copy");
+}
+
+static void area_at(uint64_t addr, size_t bytes, int flags)
+{
+	area_bytes = bytes;
+	area = mmap((void *)addr, bytes, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | flags, -1, 0);
+	if (area == MAP_FAILED)
+		_exit(99);
+}
+
+#define AREA 0x100000000000
+
+static void fill(void)
+{
+	for (size_t at = 0; at < area_bytes; at += 4096)
+		*(uint64_t *)(area + at) = at * 3 + 1;
+}
+
+static bool filled(void)
+{
+	for (size_t at = 0; at < area_bytes; at += 4096)
+		if (*(uint64_t *)(area + at) != at * 3 + 1)
+			return false;
+	return true;
+}
+
+static void make_swapped(void)
+{
+	area_at(AREA, 512 * 4096, 0);
+	fill();
+	madvise(area, area_bytes, MADV_PAGEOUT);
+}
+
+/* Pages of a task that are in swap, by /proc/PID/status. */
+static long swapped_kib(pid_t pid)
+{
+	char path[64], line[256];
+	long kib = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "VmSwap: %ld", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void swapped(void)
+{
+	struct task task = child_with(make_swapped, filled);
+	struct image image;
+	long crid;
+
+	expect(swapped_kib(task.pid) >= 1024, "a MiB in swap, not %ld KiB", swapped_kib(task.pid));
+	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	expect(image_parse(&image, &layout), "a whole image");
+	expect(pages_between(&image, &layout, AREA, AREA + 512 * 4096) == 512, "512 pages");
+	task_kill(&task);
+	round_trip(&image);
+	image_free(&image);
+}
+
+#define LARGE (33000UL * 4096)
+
+static void make_large(void)
+{
+	area_at(AREA, LARGE, 0);
+	fill();
+}
+
+static void split_with(unsigned long flags)
+{
+	struct task task = child_with(make_large, filled);
+	struct image image;
+	long crid, parts = 0, end = 0;
+
+	image = dump_stopped(task.pid, flags, &crid);
+	expect(image_parse(&image, &layout), "a whole image");
+	for (int i = 0; i < layout.count; i++)
+		if (layout.maps[i].start >= AREA && layout.maps[i].end <= AREA + LARGE) {
+			expect(layout.maps[i].pages <= 32767, "no more pages than a record holds");
+			parts++;
+			end = layout.maps[i].end;
+		}
+	expect(parts == 2 && end == (long)(AREA + LARGE), "two parts, not %ld", parts);
+	expect(pages_between(&image, &layout, AREA, AREA + LARGE) == LARGE / 4096, "all pages");
+	task_kill(&task);
+	if (flags)
+		round_trip(&image);
+	image_free(&image);
+}
+
+static void split1(void)
+{
+	split_with(0);
+}
+
+static void split2(void)
+{
+	split_with(CKPT_FLAG_VERSION2);
+}
+
+static void make_huge(void)
+{
+	area_at(AREA, 4 << 20, 0);
+	madvise(area, area_bytes, MADV_HUGEPAGE);
+	fill();
+}
+
+static void huge(void)
+{
+	struct task task = child_with(make_huge, filled);
+	struct image image;
+	long crid;
+
+	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	expect(image_parse(&image, &layout), "a whole image");
+	expect(pages_between(&image, &layout, AREA, AREA + (4 << 20)) == 1024, "1024 pages");
+	task_kill(&task);
+	round_trip(&image);
+	image_free(&image);
+}
+
+static void make_protected(void)
+{
+	area_at(AREA, 64 * 4096, 0);
+	fill();
+	mprotect(area, 32 * 4096, PROT_READ);
+	mprotect(area + 32 * 4096, 32 * 4096, PROT_NONE);
+}
+
+static bool still_protected(void)
+{
+	static bool once;
+	int probe = open("/dev/zero", O_RDONLY), sink = open("/tmp/probe", O_CREAT | O_WRONLY, 0600);
+	bool ok = once || (read(probe, area, 1) == -1 && write(sink, area + 32 * 4096, 1) == -1);
+
+	once = true;
+	mprotect(area + 32 * 4096, 32 * 4096, PROT_READ);
+	return ok && filled();
+}
+
+static void protection(void)
+{
+	struct task task = child_with(make_protected, still_protected);
+	struct image image;
+	long crid;
+
+	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	expect(image_parse(&image, &layout), "a whole image");
+	expect(pages_between(&image, &layout, AREA, AREA + 64 * 4096) == 64, "64 pages");
+	task_kill(&task);
+	round_trip(&image);
+	image_free(&image);
+}
+
+static void make_freed(void)
+{
+	area_at(AREA, 64 * 4096, 0);
+	fill();
+	madvise(area, 32 * 4096, MADV_FREE);
+	area[0] = 77; /* written again: no longer free */
+}
+
+static bool freed(void)
+{
+	return area[0] == 77 && *(uint64_t *)(area + 40 * 4096) == 40 * 4096 * 3 + 1;
+}
+
+static void lazily_freed(void)
+{
+	struct task task = child_with(make_freed, freed);
+	struct image image;
+	long crid;
+
+	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	expect(image_parse(&image, &layout), "a whole image");
+	expect(pages_between(&image, &layout, AREA, AREA + 64 * 4096) == 33, "33 pages, not %ld",
+	       pages_between(&image, &layout, AREA, AREA + 64 * 4096));
+	task_kill(&task);
+	round_trip(&image);
+	image_free(&image);
+}
+
+static void make_advised(void)
+{
+	area_at(AREA, 4 * 4096, 0);
+	fill();
+	madvise(area, 4096, MADV_DONTDUMP);
+	madvise(area + 4096, 4096, MADV_WIPEONFORK);
+	madvise(area + 8192, 4096, MADV_DONTFORK);
+	mlock(area + 12288, 4096);
+}
+
+/* The flags that /proc/PID/smaps shows for the mapping at an address. */
+static bool has_flag(uint64_t addr, const char *flag)
+{
+	char line[512];
+	bool here = false, found = false;
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned long start, end;
+
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2 && strchr(line, '-') < strchr(line, ' '))
+			here = addr >= start && addr < end;
+		if (here && !strncmp(line, "VmFlags:", 8))
+			found = strstr(line, flag) != NULL;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool advised(void)
+{
+	return filled() && has_flag(AREA, " dd") && has_flag(AREA + 4096, " wf") && has_flag(AREA + 8192, " dc") &&
+	       has_flag(AREA + 12288, " lo") && !has_flag(AREA, " lo");
+}
+
+static void advice(void)
+{
+	struct task task = child_with(make_advised, advised);
+	struct image image;
+	long crid;
+
+	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	task_kill(&task);
+	round_trip(&image);
+	image_free(&image);
+}
+
+/* Resident and swapped memory of a task are what they were before it was dumped. */
+static void unchanged(void)
+{
+	char path[64], before[8192], after[8192];
+	struct task task = child_with(make_protected, still_protected);
+	struct image image;
+	ssize_t n;
+	long crid;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", task.pid);
+	fd = open(path, O_RDONLY);
+	n = read(fd, before, sizeof(before) - 1);
+	before[n > 0 ? n : 0] = '\0';
+	close(fd);
+	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	fd = open(path, O_RDONLY);
+	n = read(fd, after, sizeof(after) - 1);
+	after[n > 0 ? n : 0] = '\0';
+	close(fd);
+	/* Referenced and the shared or private halves of clean pages move by themselves; Rss and Anonymous do not */
+	for (char *a = before, *b = after; (a = strstr(a, "\nRss:")) && (b = strstr(b, "\nRss:")); a++, b++)
+		expect(!strncmp(a, b, 25), "the same Rss: %.24s, %.24s", a + 1, b + 1);
+	task_kill(&task);
+	image_free(&image);
+}
+
 const struct test memory_tests[] = {
 	{ "memory: untouched and clean file pages are not in the image, private changes are", contents },
+	{ "memory: swapped-out pages are in the image", swapped },
+	{ "memory: version 1 splits a mapping of more than 32,767 pages", split1 },
+	{ "memory: version 2 splits its pages, and they come back whole", split2 },
+	{ "memory: huge pages", huge },
+	{ "memory: read-only and PROT_NONE mappings with contents", protection },
+	{ "memory: MADV_FREE", lazily_freed },
+	{ "memory: advice and mlock", advice },
+	{ "memory: dumping does not populate", unchanged },
 	{ NULL, NULL },
 };
