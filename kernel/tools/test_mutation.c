@@ -267,9 +267,12 @@ int mutate(uint64_t seed, long first, long count)
 	file_of_f("/tmp/task1.data", 8);
 	file_of_f("/tmp/task2.data", 8);
 	mkdir("/tmp/task2.dir", 0755);
+	chmod("/tmp/task2.data", 0666); /* what the confined restarter opens, too */
 	make_base(&bases[0], "/bin/task1", "ldt", 0);
 	make_base(&bases[1], "/bin/task2", NULL, CKPT_FLAG_VERSION2);
-	make_base(&bases[2], "/bin/task1", "ldt", CKPT_FLAG_VERSION2);
+	make_base(&bases[2], "/bin/task1", NULL, 0);
+	if (!bases[0].metas || !bases[1].metas || !bases[2].metas)
+		return 2;
 	printf("# mutation seed %llu, images %ld to %ld\n", (unsigned long long)seed, first, first + count - 1);
 	for (long i = first; i < first + count; i++) {
 		one(&bases[i % 3], seed, i, fd, &tally);
