@@ -2,10 +2,12 @@
 //
 // `npm run test:kernel`: builds the kernel, boots it in QEMU, runs the tests inside, reads the results.
 //
-//   node kernel/test.mjs [--only GROUP,...] [--plain | --debug] [--seed N] [--images N] [--verbose]
+//   node kernel/test.mjs [--only GROUP,...] [--plain | --debug | --across] [--verbose]
+//   node kernel/test.mjs --mutate [--plain] [--seed N] [--first N] [--images N]
 //
 // Fails when a test fails, when the guest does not get to its end, and when its kernel reports a mistake.
 
+import { across, storeIsThere } from './across.mjs';
 import { buildKernel } from './build.mjs';
 import { boot, makeInitramfs, reports, withScratch } from './guest.mjs';
 
@@ -56,6 +58,12 @@ async function run(what, config, program, timeoutMs, dir) {
 
 await withScratch(async (dir) => {
   const only = value('--only', '').split(',').filter(Boolean);
+  if (flag('--across') || (argv.length === 0 && storeIsThere())) {
+    const { bzImage } = buildKernel('plain');
+    const onLine = flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined;
+    await across({ bzImage, initramfs: makeInitramfs(dir), onLine }, dir, judge, result);
+    if (flag('--across')) return;
+  }
   const seed = value('--seed', String(Date.now() % 1_000_000));
   const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '10000')];
   if (!flag('--debug') && !flag('--mutate')) await run('plain', 'plain', ['ktest', ...only], 300_000, dir);
