@@ -39,7 +39,7 @@ export function boot(options) {
   const started = Date.now();
   const append = `console=ttyS0 panic=-1 tsc=reliable clocksource=tsc loglevel=6 ckpt.run=${options.run} ${options.append ?? ''}`;
   const qemu = spawn('qemu-system-x86_64', [
-    '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(options.memoryMiB ?? 1024),
+    '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(options.memoryMiB ?? 1536),
     '-display', 'none', '-no-reboot', '-monitor', 'none', '-serial', 'stdio', '-nodefaults',
     '-kernel', options.bzImage, '-initrd', options.initramfs, '-append', append, ...(options.args ?? []),
   ], { stdio: ['ignore', 'pipe', 'pipe'] });

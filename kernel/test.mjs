@@ -7,6 +7,10 @@
 //
 // Fails when a test fails, when the guest does not get to its end, and when its kernel reports a mistake.
 
+import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
 import { across, storeIsThere } from './across.mjs';
 import { buildKernel } from './build.mjs';
 import { boot, makeInitramfs, reports, withScratch } from './guest.mjs';
@@ -45,10 +49,17 @@ function judge(what, outcome) {
   result(complaints === 0, `${what}: the kernel had nothing to report`);
 }
 
+/** The programs of native/process as one static binary, for the guest. */
+function twin() {
+  const process_ = join(dirname(fileURLToPath(import.meta.url)), '../native/process');
+  execFileSync('make', ['-s', `-j${process.env.CKPT_KERNEL_JOBS ?? '2'}`, '-C', process_, 'static'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return { 'bin/ckpt-process': join(process_, 'out/static/ckpt-process') };
+}
+
 async function run(what, config, program, timeoutMs, dir) {
   const built = buildKernel(config);
   console.log(`# kernel ${config}: ${built.cached ? 'from the cache' : `built in ${built.seconds} s`}`);
-  const initramfs = makeInitramfs(dir);
+  const initramfs = makeInitramfs(dir, twin());
   const outcome = await boot({
     bzImage: built.bzImage, initramfs, run: program.join(','), timeoutMs,
     onLine: flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined,
@@ -68,7 +79,7 @@ await withScratch(async (dir) => {
   const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '10000')];
   if (!flag('--debug') && !flag('--mutate')) await run('plain', 'plain', ['ktest', ...only], 300_000, dir);
   if (!flag('--plain') && !flag('--mutate')) await run('debug', 'debug', ['ktest', ...only], 900_000, dir);
-  if (!flag('--plain') && only.length === 0) await run('mutation', 'debug', mutate, 1_800_000, dir);
+  if (!flag('--plain') && (flag('--mutate') || only.length === 0)) await run('mutation', 'debug', mutate, 1_800_000, dir);
   if (flag('--plain') && flag('--mutate')) await run('mutation', 'plain', mutate, 600_000, dir);
 });
 console.log(`${passed} passed, ${failed} failed`);

@@ -18,6 +18,7 @@ static const struct group {
 	{ "version2", version2_tests },
 	{ "memory", memory_tests },
 	{ "errors", error_tests },
+	{ "twin", mixed_tests },
 };
 
 static bool wanted(int argc, char **argv, const char *name)

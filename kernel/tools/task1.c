@@ -4,6 +4,7 @@
  *
  *   task1 self [ldt]   checkpoints itself into fd 3; says "crid" or "copy" on fd 4
  *   task1 stop [ldt]   says "ready" on fd 4, stops itself; says "copy" when it goes on
+ *   task1 ... tiny     as with ldt, with less memory
  *
  * Before it says "copy" it looks at every kind of memory that it has made, and
  * says what is wrong instead if something is. Exit status 42 for a good copy.
@@ -38,7 +39,7 @@ static ul data[1024] = { 0x1122334455667788UL };
 static ul zeroed[4096];
 static ul *rw, *ro, *none, *untouched, *file, *heap;
 static ul on_ldt = 0x4c44540000000001UL, on_tls = 0x544c530000000002UL;
-static int use_ldt;
+static int use_ldt, tiny;
 
 static ul *map(ul addr, ul bytes, int prot, int flags, int fd, ul off)
 {
@@ -123,7 +124,7 @@ static void make(void)
 	data[1023] = 77;
 	zeroed[4000] = 88;
 	rw = map(0, 64 * PAGE, PROT_RW, 0x22, -1, 0);
-	fill(rw, 64, 1);
+	fill(rw, tiny ? 2 : 64, 1);
 	ro = map(0, 4 * PAGE, PROT_RW, 0x22, -1, 0);
 	fill(ro, 4, 2);
 	call3(NR_mprotect, (ul)ro, 4 * PAGE, 1);
@@ -151,7 +152,7 @@ static const char *wrong(void)
 		return "data";
 	if (zeroed[4000] != 88 || zeroed[0] != file[2 * PAGE / 8] + file[3 * PAGE / 8])
 		return "bss";
-	if (!filled(rw, 64, 1))
+	if (!filled(rw, tiny ? 2 : 64, 1))
 		return "anonymous";
 	if (!filled(ro, 4, 2))
 		return "read-only";
@@ -216,7 +217,8 @@ void begin(ul *sp)
 {
 	char **argv = (char **)(sp + 1);
 
-	use_ldt = sp[0] > 2 && same(argv[2], "ldt");
+	use_ldt = sp[0] > 2 && (same(argv[2], "ldt") || same(argv[2], "tiny"));
+	tiny = sp[0] > 2 && same(argv[2], "tiny");
 	make();
 	if (sp[0] > 1 && same(argv[1], "self"))
 		self();

@@ -72,6 +72,7 @@ static void make_signals(void)
 	sigaction(SIGUSR1, &act, NULL);
 	signal(SIGUSR2, on_usr2);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_DFL); /* a shell ignores it for what runs in the background */
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGTERM);

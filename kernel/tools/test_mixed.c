@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The system calls and their twin in user space, native/process, take each other's images. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define TWIN "/bin/ckpt-process"
+
+static struct layout layout;
+
+static bool there(void)
+{
+	if (!access(TWIN, X_OK))
+		return true;
+	printf("# no " TWIN " in this guest: not tested\n");
+	return false;
+}
+
+static struct task stopped(const char *program, const char *ready)
+{
+	struct task task;
+
+	file_of_f("/tmp/task1.data", 8);
+	file_of_f("/tmp/task2.data", 8);
+	mkdir("/tmp/task2.dir", 0755);
+	task = task_start(program, "stop", NULL, -1);
+	task_says(&task, ready);
+	task_wait_stopped(&task);
+	return task;
+}
+
+static struct image dump_by_twin(pid_t pid, const char *format)
+{
+	struct image image;
+	char number[16];
+	int fds[2];
+	pid_t twin;
+
+	snprintf(number, sizeof(number), "%d", pid);
+	if (pipe(fds))
+		abort();
+	fflush(stdout);
+	twin = fork();
+	if (!twin) {
+		dup2(fds[1], 1);
+		close(fds[0]);
+		close(fds[1]);
+		execl(TWIN, TWIN, "checkpoint", "--pid", number, "--format", format, NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	image = image_read(fds[0]);
+	close(fds[0]);
+	expect(status_of(twin) == 0, "the twin to dump");
+	expect(image_parse(&image, &layout), "a whole image of the twin (%zu bytes)", image.size);
+	return image;
+}
+
+static struct task restart_by_twin(const struct image *image)
+{
+	struct task task;
+	int fds[2], says[2];
+	pid_t feeder;
+
+	if (pipe(fds) || pipe(says))
+		abort();
+	fflush(stdout);
+	task.pid = fork();
+	if (!task.pid) {
+		dup2(fds[0], 0);
+		dup2(says[1], 1);
+		for (int fd = 3; fd < 64; fd++)
+			close(fd);
+		execl(TWIN, TWIN, "restart", NULL);
+		_exit(127);
+	}
+	feeder = fork();
+	if (!feeder) {
+		close(fds[0]);
+		close(says[0]);
+		close(says[1]);
+		feed(fds[1], image->bytes, image->size);
+		_exit(0);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	close(says[1]);
+	task.says = says[0];
+	status_of(feeder);
+	return task;
+}
+
+static void twin_to_kernel(void)
+{
+	struct task task, copy;
+	struct image image;
+
+	if (!there())
+		return;
+	task = stopped("/bin/task2", "ready");
+	image = dump_by_twin(task.pid, "2");
+	task_kill(&task);
+	copy = restart_image(&image, CKPT_FLAG_VERSION2);
+	task_wait_stopped(&copy);
+	kill(copy.pid, SIGCONT);
+	task_says(&copy, "copy");
+	expect(task_end(&copy) == 43, "status 43 of the copy");
+	image_free(&image);
+}
+
+static void kernel_to_twin(void)
+{
+	struct task task, copy;
+	struct image image;
+	char line[256];
+	long crid;
+	int pid = 0;
+
+	if (!there())
+		return;
+	task = stopped("/bin/task2", "ready");
+	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	task_kill(&task);
+	copy = restart_by_twin(&image);
+	/* the copy is the twin's child, and stopped as the original was */
+	for (int tries = 0; tries < 100 && !pid; tries++) {
+		FILE *ps = popen("ps -o pid,comm,stat | grep 'task-two *T'", "r");
+
+		if (ps && fgets(line, sizeof(line), ps))
+			pid = atoi(line);
+		if (ps)
+			pclose(ps);
+		usleep(100000);
+	}
+	expect(pid > 0, "a stopped copy");
+	if (pid > 0)
+		kill(pid, SIGCONT);
+	task_says(&copy, "copy");
+	expect(task_end(&copy) == 43, "status 43 through the twin");
+	image_free(&image);
+}
+
+/* The twin refuses pipes beyond descriptor 2, so this task talks into a file. */
+static void twin_to_kernel1(void)
+{
+	struct image image;
+	struct task copy;
+	char said[64] = "";
+	pid_t pid;
+	int fd;
+
+	if (!there())
+		return;
+	file_of_f("/tmp/task1.data", 8);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		for (fd = 3; fd < 64; fd++)
+			close(fd);
+		dup2(open("/tmp/said", O_CREAT | O_TRUNC | O_RDWR, 0644), 4);
+		dup2(3, 5);
+		close(3);
+		fd = open("/dev/zero", O_RDONLY);
+		dup2(fd, 6);
+		close(fd);
+		execl("/bin/task1", "/bin/task1", "stop", NULL);
+		_exit(127);
+	}
+	copy.pid = pid;
+	task_wait_stopped(&copy);
+	image = dump_by_twin(pid, "1");
+	kill(pid, SIGKILL);
+	status_of(pid);
+	copy = restart_image(&image, 0);
+	snprintf(said, sizeof(said), "%s", task_line(&copy));
+	expect(!strcmp(said, "copy"), "the task to say \"copy\", not \"%s\"", said);
+	expect(task_end(&copy) == 42, "status 42 of the copy");
+	image_free(&image);
+}
+
+const struct test mixed_tests[] = {
+	{ "twin: its version-2 image restarts in the kernel", twin_to_kernel },
+	{ "twin: the kernel's version-2 image restarts in user space", kernel_to_twin },
+	{ "twin: its version-1 image restarts in the kernel", twin_to_kernel1 },
+	{ NULL, NULL },
+};
