@@ -75,9 +75,9 @@ static int write_mm(struct ckpt_source *src)
 /* Where the kernel's own mappings are: moved or taken away by the task, perhaps. */
 static int find_vdso(struct ckpt_source *src, struct cr2_vdso *rec)
 {
+	VMA_ITERATOR(vmi, src->mm, 0);
 	struct vm_area_struct *vma;
 	const char *name;
-	VMA_ITERATOR(vmi, src->mm, 0);
 
 	if (mmap_read_lock_killable(src->mm))
 		return -EINTR;
@@ -113,7 +113,8 @@ static int write_vdso(struct ckpt_source *src)
 		rec.vdso_crc32c = ~ckpt_crc32c(~0U, image->data, image->size);
 		rec.build_id_bytes = ckpt_vdso_build_id(rec.build_id);
 	}
-	return ckpt_put2(&src->stream, CKPT_REC_VDSO, task_pid_vnr(src->task), &rec, sizeof(rec), 0);
+	return ckpt_put2(&src->stream, CKPT_REC_VDSO, task_pid_vnr(src->task), &rec, sizeof(rec),
+			 0);
 }
 
 static u32 prot_of(unsigned long flags, unsigned long r, unsigned long w, unsigned long x)
@@ -143,7 +144,8 @@ static int describe_file(const struct ckpt_vma *vma, struct cr2_vma *rec, char *
 	rec->file_mode = stat.mode;
 	rec->path_bytes = len;
 	if (!stat.nlink) {
-		pr_info_ratelimited("ckpt: mapped file %s is deleted and cannot be carried\n", *name);
+		pr_info_ratelimited("ckpt: mapped file %s is deleted and cannot be carried\n",
+				    *name);
 		return -EOPNOTSUPP;
 	}
 	return 0;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Version 2: the files that the task refers to. What cannot be opened again by its path is refused by name. */
+/*
+ * Version 2: the files that the task refers to. What cannot be opened again by
+ * its path is refused by name.
+ */
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
 #include <linux/kdev_t.h>
 #include <linux/major.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/stat.h>
 
@@ -175,6 +179,7 @@ static int lower_twin(struct ckpt_source *src, unsigned int fd, struct file *fil
 		fput(other);
 		if (other == file)
 			return at;
+		cond_resched();
 	}
 	if (other)
 		fput(other);
@@ -246,6 +251,8 @@ int ckpt_write_files(struct ckpt_source *src, u32 files)
 			ret = kind;
 		}
 		fput(file);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
 	}
 	free_page((unsigned long)page);
 	return !ret && written != files ? -EBUSY : ret;

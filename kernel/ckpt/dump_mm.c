@@ -69,7 +69,7 @@ int ckpt_plan(struct ckpt_source *src)
 			n = vma.how == CKPT_MAP_VDSO ? 1 : plan_segments(src, &vma);
 			src->records += src->version == 1 || n < 0 ? n : 1;
 		}
-		/* the mapping holds the file while we hold the lock; this is never the last reference */
+		/* never the last reference: the mapping has its own */
 		ckpt_vma_put(&vma);
 		if (n < 0) {
 			ret = n;

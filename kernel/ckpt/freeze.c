@@ -36,7 +36,7 @@ bool ckpt_mm_is_private(struct task_struct *task, struct mm_struct *mm)
 				goto out;
 			if (t->mm)
 				break;
-			smp_rmb(); /* pairs with exit_mm(): see the next thread's mm after this NULL */
+			smp_rmb(); /* as in current_is_single_threaded() */
 		}
 	}
 	ret = true;

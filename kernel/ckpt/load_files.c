@@ -164,15 +164,21 @@ static struct ckpt_open *room_for_one(struct ckpt_proc *proc)
 
 static struct file *twin_of(struct ckpt_proc *proc, int fd, bool *found)
 {
-	u32 i;
+	u32 low = 0, high = proc->file_count;
 
-	for (i = 0; i < proc->file_count; i++) {
-		if (proc->files[i].fd != fd)
-			continue;
-		*found = true;
-		return proc->files[i].file ? get_file(proc->files[i].file) : NULL;
+	/* descriptors ascend */
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+
+		if (proc->files[middle].fd < fd)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	if (low == proc->file_count || proc->files[low].fd != fd)
+		return NULL;
+	*found = true;
+	return proc->files[low].file ? get_file(proc->files[low].file) : NULL;
 }
 
 /* What descriptor @rec->fd will refer to; NULL: whatever it refers to now. */
@@ -273,20 +279,11 @@ int ckpt_prepare_files(struct ckpt_target *to)
 	return close_fd(fd);
 }
 
-static bool wanted(struct ckpt_proc *proc, unsigned int fd)
-{
-	u32 i;
-
-	for (i = 0; i < proc->file_count; i++)
-		if (proc->files[i].fd == fd)
-			return true;
-	return false;
-}
-
 /* Descriptors of the old life, all but those that the image takes over. */
 static void close_others(struct ckpt_proc *proc)
 {
 	unsigned int fd;
+	u32 i = 0;
 
 	for (fd = 0;; fd++) {
 		struct file *file;
@@ -296,7 +293,9 @@ static void close_others(struct ckpt_proc *proc)
 		rcu_read_unlock();
 		if (!file)
 			break;
-		if (!wanted(proc, fd))
+		while (i < proc->file_count && proc->files[i].fd < fd)
+			i++;
+		if (i == proc->file_count || proc->files[i].fd != fd)
 			close_fd(fd);
 		cond_resched();
 	}
@@ -314,8 +313,7 @@ void ckpt_load_files(struct ckpt_target *to)
 		struct ckpt_open *open = &proc->files[i];
 
 		if (open->file)
-			replace_fd(open->fd, open->file,
-				   open->fd_flags ? O_CLOEXEC : 0);
+			replace_fd(open->fd, open->file, open->fd_flags ? O_CLOEXEC : 0);
 		else
 			set_close_on_exec(open->fd, open->fd_flags);
 	}

@@ -73,7 +73,7 @@ static int read_and_commit(struct ckpt_target *to, unsigned long flags, long *ax
 	if (!ret)
 		ret = ckpt_commit(to, ax);
 	if (ret || !to->proc) {
-		/* version 1 has no mask: what the caller had blocked stays blocked, as after execve */
+		/* version 1 has no mask: the caller's stays, as after execve */
 		set_current_blocked(&old);
 	}
 	return ret;

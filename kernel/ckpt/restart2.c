@@ -220,7 +220,8 @@ static int read_pages(struct ckpt_target *to, struct ckpt_want *want)
 	int ret;
 
 	while ((ret = ckpt_next2(to)) == CKPT_REC_PAGES) {
-		ret = ckpt_expect2(to, CKPT_REC_PAGES, to->proc->task.pid, &rec, sizeof(rec), &more);
+		ret = ckpt_expect2(to, CKPT_REC_PAGES, to->proc->task.pid, &rec, sizeof(rec),
+				   &more);
 		if (ret)
 			return ret;
 		if (!rec.count || rec.count > CKPT_PAGES_PER_RECORD_MAX ||

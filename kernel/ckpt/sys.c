@@ -8,8 +8,8 @@
 
 #include "ckpt.h"
 
-static_assert(CKPT_NR_CHECKPOINT == __NR_checkpoint);
-static_assert(CKPT_NR_RESTART == __NR_restart);
+static_assert(__NR_checkpoint == CKPT_NR_CHECKPOINT);
+static_assert(__NR_restart == CKPT_NR_RESTART);
 
 static atomic_t last_crid;
 
@@ -70,7 +70,8 @@ static int checkpoint_task(struct ckpt_source *src)
 		return -ESRCH;
 	src->mm = mm_access(src->task, PTRACE_MODE_ATTACH_REALCREDS);
 	if (IS_ERR_OR_NULL(src->mm)) {
-		ret = src->mm ? PTR_ERR(src->mm) : -ESRCH; /* exiting; kernel threads end here, too */
+		/* without an mm: it exits, or is a kernel thread */
+		ret = src->mm ? PTR_ERR(src->mm) : -ESRCH;
 		goto out;
 	}
 	ret = src->task == current ? dump(src) : dump_other(src);

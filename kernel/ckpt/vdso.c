@@ -61,7 +61,7 @@ bool ckpt_vdso_maybe(const struct ckpt_want *want, u32 pages)
 	       want->prot == (PROT_READ | PROT_EXEC);
 }
 
-/* Return: 1 when symbols, strings and hash are those of this kernel's vdso, 0 when not, or an error. */
+/* Return: 1 when symbols, strings and hash are this kernel's, 0 when not, or an error. */
 static int same_symbols(struct ckpt_target *to, unsigned long at)
 {
 	const Elf64_Ehdr *ehdr = vdso_image_64.data;
