@@ -51,13 +51,14 @@ async function leave(options, dir, version) {
   const guest = boot({ ...options, run: `ckpt-away,out,${version}`, args: port(path), timeoutMs: 240_000 });
   const socket = await connected(path);
   const ingest = spawn(ckpt, ['--store', join(dir, 'store'), 'ingest', '-', '--stream', '--name', `away${version}`], {
-    stdio: [socket, 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
+  // the port has no end of its own: QEMU closes the socket when the guest switches off, and that ends the stream
+  socket.pipe(ingest.stdin);
   let ids = '';
   ingest.stdout.on('data', (bytes) => (ids += bytes));
   const ended = new Promise((resolve) => ingest.on('close', resolve));
   const outcome = await guest;
-  socket.destroy();
   const status = await ended;
   return { outcome, status, ids: ids.split('\n').filter(Boolean) };
 }

@@ -146,47 +146,8 @@ static void kernel_to_twin(void)
 	image_free(&image);
 }
 
-/* The twin refuses pipes beyond descriptor 2, so this task talks into a file. */
-static void twin_to_kernel1(void)
-{
-	struct image image;
-	struct task copy;
-	char said[64] = "";
-	pid_t pid;
-	int fd;
-
-	if (!there())
-		return;
-	file_of_f("/tmp/task1.data", 8);
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		for (fd = 3; fd < 64; fd++)
-			close(fd);
-		dup2(open("/tmp/said", O_CREAT | O_TRUNC | O_RDWR, 0644), 4);
-		dup2(3, 5);
-		close(3);
-		fd = open("/dev/zero", O_RDONLY);
-		dup2(fd, 6);
-		close(fd);
-		execl("/bin/task1", "/bin/task1", "stop", NULL);
-		_exit(127);
-	}
-	copy.pid = pid;
-	task_wait_stopped(&copy);
-	image = dump_by_twin(pid, "1");
-	kill(pid, SIGKILL);
-	status_of(pid);
-	copy = restart_image(&image, 0);
-	snprintf(said, sizeof(said), "%s", task_line(&copy));
-	expect(!strcmp(said, "copy"), "the task to say \"copy\", not \"%s\"", said);
-	expect(task_end(&copy) == 42, "status 42 of the copy");
-	image_free(&image);
-}
-
 const struct test mixed_tests[] = {
 	{ "twin: its version-2 image restarts in the kernel", twin_to_kernel },
 	{ "twin: the kernel's version-2 image restarts in user space", kernel_to_twin },
-	{ "twin: its version-1 image restarts in the kernel", twin_to_kernel1 },
 	{ NULL, NULL },
 };
