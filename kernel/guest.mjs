@@ -12,20 +12,24 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** What the kernel says when it has found a mistake of its own. */
-export const reports = /\b(WARNING:|BUG:|KASAN:|UBSAN:|INFO:|Oops:|general protection fault|Kernel panic|possible circular|kernel BUG)/;
+export const reports =
+	/\b(WARNING:|BUG:|KASAN:|UBSAN:|INFO:|Oops:|general protection fault|Kernel panic|possible circular|kernel BUG)/;
 
 /** Compiles the guest's programs and packs its file system. `more` maps paths in the guest to files here. */
 export function makeInitramfs(dir, more = {}) {
-  const root = join(dir, 'root');
-  for (const name of ['bin', 'dev', 'proc', 'sys', 'tmp', 'etc']) mkdirSync(join(root, name), { recursive: true });
-  execFileSync('make', ['-s', '-C', join(here, 'tools'), `OUT=${join(root, 'bin')}`], { stdio: ['ignore', 'inherit', 'inherit'] });
-  copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
-  copyFileSync(join(here, 'guest-init.sh'), join(root, 'init'));
-  execFileSync('chmod', ['755', join(root, 'init')]);
-  for (const [to, from] of Object.entries(more)) if (existsSync(from)) copyFileSync(from, join(root, to));
-  const initramfs = join(dir, 'initramfs.gz');
-  execFileSync('sh', ['-c', `find . | cpio -o -H newc --quiet | gzip -1 > '${initramfs}'`], { cwd: root });
-  return initramfs;
+	const root = join(dir, 'root');
+	for (const name of ['bin', 'dev', 'proc', 'sys', 'tmp', 'etc'])
+		mkdirSync(join(root, name), { recursive: true });
+	execFileSync('make', ['-s', '-C', join(here, 'tools'), `OUT=${join(root, 'bin')}`], {
+		stdio: ['ignore', 'inherit', 'inherit'],
+	});
+	copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
+	copyFileSync(join(here, 'guest-init.sh'), join(root, 'init'));
+	execFileSync('chmod', ['755', join(root, 'init')]);
+	for (const [to, from] of Object.entries(more)) if (existsSync(from)) copyFileSync(from, join(root, to));
+	const initramfs = join(dir, 'initramfs.gz');
+	execFileSync('sh', ['-c', `find . | cpio -o -H newc --quiet | gzip -1 > '${initramfs}'`], { cwd: root });
+	return initramfs;
 }
 
 /**
@@ -36,47 +40,71 @@ export function makeInitramfs(dir, more = {}) {
  * @returns {Promise<{ lines: string[], timedOut: boolean, seconds: number }>}
  */
 export function boot(options) {
-  const started = Date.now();
-  const append = `console=ttyS0 panic=-1 tsc=reliable clocksource=tsc loglevel=6 ckpt.run=${options.run} ${options.append ?? ''}`;
-  const qemu = spawn('qemu-system-x86_64', [
-    '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(options.memoryMiB ?? 1536),
-    '-display', 'none', '-no-reboot', '-monitor', 'none', '-serial', 'stdio', '-nodefaults',
-    '-kernel', options.bzImage, '-initrd', options.initramfs, '-append', append, ...(options.args ?? []),
-  ], { stdio: ['ignore', 'pipe', 'pipe'] });
-  return new Promise((resolve, reject) => {
-    const lines = [];
-    let rest = '';
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      qemu.kill('SIGKILL');
-    }, options.timeoutMs);
-    const take = (line) => {
-      lines.push(line);
-      options.onLine?.(line);
-    };
-    qemu.stdout.on('data', (bytes) => {
-      const parts = (rest + bytes.toString('latin1')).replaceAll('\r', '').split('\n');
-      rest = parts.pop();
-      parts.forEach(take);
-    });
-    qemu.stderr.on('data', (bytes) => take(`# qemu: ${bytes}`));
-    qemu.on('error', reject);
-    qemu.on('close', () => {
-      clearTimeout(timer);
-      if (rest) take(rest);
-      resolve({ lines, timedOut, seconds: (Date.now() - started) / 1000 });
-    });
-  });
+	const started = Date.now();
+	const append = `console=ttyS0 panic=-1 tsc=reliable clocksource=tsc loglevel=6 ckpt.run=${options.run} ${options.append ?? ''}`;
+	const qemu = spawn(
+		'qemu-system-x86_64',
+		[
+			'-accel',
+			'tcg,thread=multi',
+			'-cpu',
+			'max',
+			'-smp',
+			'2',
+			'-m',
+			String(options.memoryMiB ?? 1536),
+			'-display',
+			'none',
+			'-no-reboot',
+			'-monitor',
+			'none',
+			'-serial',
+			'stdio',
+			'-nodefaults',
+			'-kernel',
+			options.bzImage,
+			'-initrd',
+			options.initramfs,
+			'-append',
+			append,
+			...(options.args ?? []),
+		],
+		{ stdio: ['ignore', 'pipe', 'pipe'] },
+	);
+	return new Promise((resolve, reject) => {
+		const lines = [];
+		let rest = '';
+		let timedOut = false;
+		const timer = setTimeout(() => {
+			timedOut = true;
+			qemu.kill('SIGKILL');
+		}, options.timeoutMs);
+		const take = (line) => {
+			lines.push(line);
+			options.onLine?.(line);
+		};
+		qemu.stdout.on('data', (bytes) => {
+			const parts = (rest + bytes.toString('latin1')).replaceAll('\r', '').split('\n');
+			rest = parts.pop();
+			parts.forEach(take);
+		});
+		qemu.stderr.on('data', (bytes) => take(`# qemu: ${bytes}`));
+		qemu.on('error', reject);
+		qemu.on('close', () => {
+			clearTimeout(timer);
+			if (rest) take(rest);
+			resolve({ lines, timedOut, seconds: (Date.now() - started) / 1000 });
+		});
+	});
 }
 
 /** A scratch directory that is gone afterwards. */
 export async function withScratch(work) {
-  const dir = mkdtempSync(join(tmpdir(), 'ckpt-kernel-'));
-  try {
-    return await work(dir);
-  } finally {
-    if (process.env.CKPT_KEEP) writeFileSync(join(dir, 'kept'), '');
-    else rmSync(dir, { recursive: true, force: true });
-  }
+	const dir = mkdtempSync(join(tmpdir(), 'ckpt-kernel-'));
+	try {
+		return await work(dir);
+	} finally {
+		if (process.env.CKPT_KEEP) writeFileSync(join(dir, 'kept'), '');
+		else rmSync(dir, { recursive: true, force: true });
+	}
 }

@@ -2,7 +2,7 @@
 //
 // `npm run test:kernel`: builds the kernel, boots it in QEMU, runs the tests inside, reads the results.
 //
-//   node kernel/test.mjs [--only GROUP,...] [--plain | --debug | --across] [--verbose]
+//   node kernel/test.mjs [--only GROUP,...] [--plain | --debug | --across | --style] [--verbose]
 //   node kernel/test.mjs --mutate [--plain] [--seed N] [--first N] [--images N]
 //
 // Fails when a test fails, when the guest does not get to its end, and when its kernel reports a mistake.
@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { across, storeIsThere } from './across.mjs';
-import { buildKernel } from './build.mjs';
+import { buildKernel, checkStyle } from './build.mjs';
 import { boot, makeInitramfs, reports, withScratch } from './guest.mjs';
 
 const argv = process.argv.slice(2);
@@ -23,64 +23,80 @@ let passed = 0;
 let failed = 0;
 
 function result(ok, name) {
-  if (ok) passed++;
-  else failed++;
-  console.log(`${ok ? 'ok' : 'not ok'} ${passed + failed} ${name}`);
+	if (ok) passed++;
+	else failed++;
+	console.log(`${ok ? 'ok' : 'not ok'} ${passed + failed} ${name}`);
 }
 
 /** Reads a guest's lines: results are counted, kernel reports fail the run. */
 function judge(what, outcome) {
-  let complaints = 0;
-  let ended = false;
-  for (const line of outcome.lines) {
-    const test = /^(ok|not ok) \d+ (.*)$/.exec(line);
-    if (test) result(test[1] === 'ok', `${what}: ${test[2]}`);
-    else if (/^# exit status/.test(line)) ended = line === '# exit status 0' || failed > 0;
-    else if (line.startsWith('# ')) console.log(line);
-    if (reports.test(line)) {
-      complaints++;
-      if (complaints <= 20) console.log(`# kernel: ${line}`);
-    }
-  }
-  if (!ended) {
-    console.log(outcome.lines.slice(-40).map((l) => `# last: ${l}`).join('\n'));
-  }
-  result(ended && !outcome.timedOut, `${what}: the guest ran to its end (${outcome.seconds.toFixed(0)} s)`);
-  result(complaints === 0, `${what}: the kernel had nothing to report`);
+	let complaints = 0;
+	let ended = false;
+	for (const line of outcome.lines) {
+		const test = /^(ok|not ok) \d+ (.*)$/.exec(line);
+		if (test) result(test[1] === 'ok', `${what}: ${test[2]}`);
+		else if (/^# exit status/.test(line)) ended = line === '# exit status 0' || failed > 0;
+		else if (line.startsWith('# ')) console.log(line);
+		if (reports.test(line)) {
+			complaints++;
+			if (complaints <= 20) console.log(`# kernel: ${line}`);
+		}
+	}
+	if (!ended) {
+		console.log(
+			outcome.lines
+				.slice(-40)
+				.map((l) => `# last: ${l}`)
+				.join('\n'),
+		);
+	}
+	result(ended && !outcome.timedOut, `${what}: the guest ran to its end (${outcome.seconds.toFixed(0)} s)`);
+	result(complaints === 0, `${what}: the kernel had nothing to report`);
 }
 
 /** The programs of native/process as one static binary, for the guest. */
 function twin() {
-  const process_ = join(dirname(fileURLToPath(import.meta.url)), '../native/process');
-  execFileSync('make', ['-s', `-j${process.env.CKPT_KERNEL_JOBS ?? '2'}`, '-C', process_, 'static'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  return { 'bin/ckpt-process': join(process_, 'out/static/ckpt-process') };
+	const process_ = join(dirname(fileURLToPath(import.meta.url)), '../native/process');
+	execFileSync('make', ['-s', `-j${process.env.CKPT_KERNEL_JOBS ?? '2'}`, '-C', process_, 'static'], {
+		stdio: ['ignore', 'ignore', 'inherit'],
+	});
+	return { 'bin/ckpt-process': join(process_, 'out/static/ckpt-process') };
 }
 
 async function run(what, config, program, timeoutMs, dir) {
-  const built = buildKernel(config);
-  console.log(`# kernel ${config}: ${built.cached ? 'from the cache' : `built in ${built.seconds} s`}`);
-  const initramfs = makeInitramfs(dir, twin());
-  const outcome = await boot({
-    bzImage: built.bzImage, initramfs, run: program.join(','), timeoutMs,
-    onLine: flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined,
-  });
-  judge(what, outcome);
+	const built = buildKernel(config);
+	console.log(`# kernel ${config}: ${built.cached ? 'from the cache' : `built in ${built.seconds} s`}`);
+	const initramfs = makeInitramfs(dir, twin());
+	const outcome = await boot({
+		bzImage: built.bzImage,
+		initramfs,
+		run: program.join(','),
+		timeoutMs,
+		onLine: flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined,
+	});
+	judge(what, outcome);
 }
 
 await withScratch(async (dir) => {
-  const only = value('--only', '').split(',').filter(Boolean);
-  if (flag('--across') || (argv.length === 0 && storeIsThere())) {
-    const { bzImage } = buildKernel('plain');
-    const onLine = flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined;
-    await across({ bzImage, initramfs: makeInitramfs(dir), onLine }, dir, judge, result);
-    if (flag('--across')) return;
-  }
-  const seed = value('--seed', String(Date.now() % 1_000_000));
-  const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '10000')];
-  if (!flag('--debug') && !flag('--mutate')) await run('plain', 'plain', ['ktest', ...only], 300_000, dir);
-  if (!flag('--plain') && !flag('--mutate')) await run('debug', 'debug', ['ktest', ...only], 900_000, dir);
-  if (!flag('--plain') && (flag('--mutate') || only.length === 0)) await run('mutation', 'debug', mutate, 1_800_000, dir);
-  if (flag('--plain') && flag('--mutate')) await run('mutation', 'plain', mutate, 600_000, dir);
+	const only = value('--only', '').split(',').filter(Boolean);
+	if (argv.length === 0 || flag('--style')) {
+		const said = checkStyle();
+		result(said === '', `checkpatch has nothing to say${said && `:\n${said}`}`);
+		if (flag('--style')) return;
+	}
+	if (flag('--across') || (argv.length === 0 && storeIsThere())) {
+		const { bzImage } = buildKernel('plain');
+		const onLine = flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined;
+		await across({ bzImage, initramfs: makeInitramfs(dir), onLine }, dir, judge, result);
+		if (flag('--across')) return;
+	}
+	const seed = value('--seed', String(Date.now() % 1_000_000));
+	const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '10000')];
+	if (!flag('--debug') && !flag('--mutate')) await run('plain', 'plain', ['ktest', ...only], 300_000, dir);
+	if (!flag('--plain') && !flag('--mutate')) await run('debug', 'debug', ['ktest', ...only], 900_000, dir);
+	if (!flag('--plain') && (flag('--mutate') || only.length === 0))
+		await run('mutation', 'debug', mutate, 1_800_000, dir);
+	if (flag('--plain') && flag('--mutate')) await run('mutation', 'plain', mutate, 600_000, dir);
 });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
