@@ -18,6 +18,7 @@ static const struct group {
 	{ "version2", version2_tests },
 	{ "memory", memory_tests },
 	{ "errors", error_tests },
+	{ "caller", caller_tests },
 	{ "twin", mixed_tests },
 };
 

@@ -24,7 +24,7 @@ struct test {
 };
 
 extern const struct test version1_tests[], version2_tests[], memory_tests[], error_tests[],
-	mixed_tests[];
+	caller_tests[], mixed_tests[];
 
 /* image.c: an image in memory */
 struct image {
@@ -75,6 +75,11 @@ int restart_errno(const struct image *image, unsigned long flags);
 void feed(int fd, const void *bytes, size_t size);
 int status_of(pid_t pid);
 void file_of_f(const char *path, int pages);
+
+/* test_errors.c: images to be spoilt, made once */
+extern struct image image1, image2;
+void make_images(void);
+int error_of(long ret);
 
 /* test_mutation.c */
 int mutate(uint64_t seed, long first, long count);

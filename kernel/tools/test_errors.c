@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Every error that the specification names, and a caller that is unharmed after each. */
+/* Every error that the specification names. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -22,10 +22,10 @@
 #include "ktest.h"
 
 static struct layout layout;
-static struct image image1, image2;
+struct image image1, image2;
 
 /* Images to be spoilt: a bare program in version 1, a glibc one in version 2. */
-static void make_images(void)
+void make_images(void)
 {
 	struct task task;
 	long crid;
@@ -47,7 +47,7 @@ static void make_images(void)
 	task_kill(&task);
 }
 
-static int error_of(long ret)
+int error_of(long ret)
 {
 	return ret < 0 ? errno : 0;
 }
@@ -448,197 +448,6 @@ static void truncations(void)
 	}
 }
 
-/* No byte behind TAIL is taken from the pipe. */
-static void stops_at_tail(void)
-{
-	struct image longer;
-	struct task copy;
-	int fds[2], n;
-	char rest[16];
-	pid_t pid, feeder;
-
-	make_images();
-	longer.size = image1.size + 5;
-	longer.bytes = malloc(longer.size);
-	memcpy(longer.bytes, image1.bytes, image1.size);
-	memcpy(longer.bytes + image1.size, "rest!", 5);
-	if (pipe(fds))
-		return;
-	fflush(stdout);
-	feeder = fork();
-	if (!feeder) {
-		close(fds[0]);
-		feed(fds[1], longer.bytes, longer.size);
-		_exit(0);
-	}
-	pid = fork();
-	if (!pid) {
-		int in = dup2(fds[0], 200);
-
-		/* what the copy says is not of interest here */
-		close(fds[1]);
-		dup2(open("/tmp/probe", O_CREAT | O_WRONLY, 0600), 4);
-		sys_restart(0, in, 0);
-		_exit(1);
-	}
-	close(fds[1]);
-	status_of(feeder);
-	status_of(pid);
-	n = read(fds[0], rest, sizeof(rest));
-	expect(n == 5 && !memcmp(rest, "rest!", 5), "five bytes behind the tail, not %d", n);
-	close(fds[0]);
-	image_free(&longer);
-	(void)copy;
-}
-
-/* Memory limits of the caller hold for what it becomes. */
-static void limits(void)
-{
-	struct rlimit limit = { 1 << 20, 1 << 20 };
-	int fds[2];
-	pid_t pid, feeder;
-
-	make_images();
-	if (pipe(fds))
-		return;
-	fflush(stdout);
-	feeder = fork();
-	if (!feeder) {
-		close(fds[0]);
-		feed(fds[1], image1.bytes, image1.size);
-		_exit(0);
-	}
-	pid = fork();
-	if (!pid) {
-		close(fds[1]);
-		setrlimit(RLIMIT_AS, &limit);
-		_exit(error_of(sys_restart(0, fds[0], 0)));
-	}
-	close(fds[0]);
-	close(fds[1]);
-	expect(status_of(pid) == ENOMEM, "ENOMEM beyond RLIMIT_AS");
-	status_of(feeder);
-}
-
-/* The caller's life, in a form that can be compared. */
-struct life {
-	char maps[16384];
-	char status[4096];
-	unsigned long actions[65][4]; /* as the kernel has them */
-	sigset_t mask;
-	stack_t altstack;
-	unsigned long sum;
-};
-
-static unsigned char pattern[1 << 20];
-
-static void slurp(const char *path, char *to, size_t size)
-{
-	int fd = open(path, O_RDONLY);
-	size_t at = 0;
-	ssize_t n;
-
-	while (at < size - 1 && (n = read(fd, to + at, size - 1 - at)) > 0)
-		at += n;
-	to[at] = '\0';
-	close(fd);
-}
-
-static void take(struct life *life)
-{
-	char *line;
-
-	memset(life, 0, sizeof(*life));
-	slurp("/proc/self/maps", life->maps, sizeof(life->maps));
-	slurp("/proc/self/status", life->status, sizeof(life->status));
-	line = strstr(life->status, "\nSigQ"); /* from here on: signals, capabilities */
-	if (line)
-		memmove(life->status, line, strlen(line) + 1);
-	line = strstr(life->status, "\nvoluntary");
-	if (line)
-		memset(line, 0, life->status + sizeof(life->status) - line);
-	for (int sig = 1; sig < 65; sig++)
-		syscall(SYS_rt_sigaction, sig, NULL, life->actions[sig], 8);
-	sigprocmask(SIG_BLOCK, NULL, &life->mask);
-	sigaltstack(NULL, &life->altstack);
-	for (size_t i = 0; i < sizeof(pattern); i++)
-		life->sum = life->sum * 31 + pattern[i];
-}
-
-/* Registers that a system call must keep. Return: how many it did not. */
-static int registers_survive(int fd, unsigned long flags)
-{
-	long ok;
-
-	asm volatile("push %%rbx\n\tpush %%rbp\n\tmov $0x11, %%rbx\n\tmov $0x12, %%rbp\n\tmov $0x13, %%r12\n\t"
-		     "mov $0x14, %%r13\n\tmov $0x15, %%r14\n\tmov $0x16, %%r15\n\tmovq %%r12, %%xmm7\n\t"
-		     "syscall\n\txor %%eax, %%eax\n\tsub $0x11, %%rbx\n\tadd %%rbx, %%rax\n\tsub $0x12, %%rbp\n\t"
-		     "add %%rbp, %%rax\n\tsub $0x13, %%r12\n\tadd %%r12, %%rax\n\tsub $0x14, %%r13\n\tadd %%r13, %%rax\n\t"
-		     "sub $0x15, %%r14\n\tadd %%r14, %%rax\n\tsub $0x16, %%r15\n\tadd %%r15, %%rax\n\t"
-		     "movq %%xmm7, %%r12\n\tsub $0x13, %%r12\n\tadd %%r12, %%rax\n\tpop %%rbp\n\tpop %%rbx"
-		     : "=a"(ok)
-		     : "a"((long)CKPT_NR_RESTART), "D"(0L), "S"((long)fd), "d"(flags)
-		     : "rcx", "r11", "r12", "r13", "r14", "r15", "xmm7", "memory", "cc");
-	return ok != 0;
-}
-
-static int unharmed_by(const struct image *image, size_t size, unsigned long flags)
-{
-	static struct life before, after;
-	int fd = memfd_create("image", 0), bad;
-
-	feed(fd, image->bytes, size);
-	lseek(fd, 0, SEEK_SET);
-	take(&before);
-	bad = registers_survive(fd, flags);
-	take(&after);
-	close(fd);
-	if (memcmp(&before, &after, sizeof(before))) {
-		printf("# after %zu bytes: %s%s%s%s\n", size, strcmp(before.maps, after.maps) ? "maps " : "",
-		       strcmp(before.status, after.status) ? "status " : "", before.sum != after.sum ? "memory " : "",
-		       memcmp(before.actions, after.actions, sizeof(before.actions)) ? "handlers" : "");
-		bad++;
-	}
-	return bad;
-}
-
-static void unharmed(void)
-{
-	pid_t pid;
-
-	make_images();
-	image_parse(&image1, &layout);
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		struct sigaction act = { .sa_handler = nothing };
-		stack_t ss = { .ss_sp = malloc(65536), .ss_size = 65536 };
-		struct image bad = image_copy(&image1);
-		sigset_t set;
-		int harm = 0;
-
-		for (size_t i = 0; i < sizeof(pattern); i++)
-			pattern[i] = i * 7 + (i >> 8);
-		sigaction(SIGUSR1, &act, NULL);
-		sigaltstack(&ss, NULL);
-		sigemptyset(&set);
-		sigaddset(&set, SIGUSR2);
-		sigprocmask(SIG_SETMASK, &set, NULL);
-		for (size_t size = 0; size < image1.size; size += image1.size / 25)
-			harm += unharmed_by(&image1, size, 0);
-		for (size_t size = 0; size < image2.size; size += image2.size / 25)
-			harm += unharmed_by(&image2, size, CKPT_FLAG_VERSION2);
-		/* all but the last byte; all, with a wrong tail */
-		harm += unharmed_by(&image1, image1.size - 1, 0);
-		harm += unharmed_by(&image2, image2.size - 1, CKPT_FLAG_VERSION2);
-		bad.bytes[layout.tail] ^= 1;
-		harm += unharmed_by(&bad, bad.size, 0);
-		fflush(stdout);
-		_exit(harm);
-	}
-	expect(status_of(pid) == 0, "no harm to the caller");
-}
-
 const struct test error_tests[] = {
 	{ "errors: EPERM without CAP_SYS_ADMIN", privilege },
 	{ "errors: EBADF", descriptors },
@@ -652,8 +461,5 @@ const struct test error_tests[] = {
 	{ "errors: a hardware breakpoint in the kernel", debug_registers },
 	{ "errors: every check of a version-2 image", version2_checks },
 	{ "errors: EIO when the stream ends early", truncations },
-	{ "errors: nothing behind the tail is read", stops_at_tail },
-	{ "errors: ENOMEM beyond the caller's limits", limits },
-	{ "errors: a failed restart leaves memory, registers, handlers and mask alone", unharmed },
 	{ NULL, NULL },
 };
