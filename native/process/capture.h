@@ -49,6 +49,7 @@ struct Capture {
   std::vector<__u64> ldt;
   cr2_thread thread = {};
   user_regs_struct registers = {};  // settled: as the task goes on with them
+  bool inSystemCall = false;        // rcx and r11 hold nothing then: the call overwrites them
   cr2_regs regs = {};
   std::vector<uint8_t> xstate;
   std::array<__u64, CKPT_TLS_ENTRIES> tls = {};

@@ -86,6 +86,7 @@ void captureThread(Tracee* traceePointer, Capture* capture) {
   if (capture->registers.cs != 0x33)
     throw ProcessError(kCannot, "process " + std::to_string(tracee.pid()) + " is executing 32-bit code",
                        "only 64-bit code is supported");
+  capture->inSystemCall = static_cast<int64_t>(capture->registers.orig_rax) >= 0;
   settleSystemCall(&capture->registers);
 
   if (tracee.dispatchesSystemCalls())

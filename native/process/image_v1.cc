@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Version 1, as the founding patch writes it. Its CPU record is the i386 one, so it carries few tasks of today.
+#include <cpuid.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -143,6 +145,19 @@ void writeCpu(const Capture& capture, __u32 id, RecordWriter* writer) {
   writer->record(CKPT_REC_CPU, id, &cpu, sizeof cpu);
 }
 
+constexpr uint64_t kXfeaturePkru = 1 << 9;
+/** What the kernel gives every new program: all keys but 0 closed. */
+constexpr uint32_t kPkruDefault = 0x55555554;
+
+/** PKRU in an XSAVE area of the standard format; the default where it is not in use. */
+uint32_t protectionKeys(const std::vector<uint8_t>& area, uint64_t used) {
+  unsigned bytes = 0, offset = 0, c = 0, d = 0;
+  if (!(used & kXfeaturePkru) || !__get_cpuid_count(0xd, 9, &bytes, &offset, &c, &d)) return kPkruDefault;
+  uint32_t rights = kPkruDefault;
+  if (offset + sizeof rights <= area.size()) memcpy(&rights, area.data() + offset, sizeof rights);
+  return rights;
+}
+
 }  // namespace
 
 void refuseVersion1(const Capture& capture, const Status& status) {
@@ -153,10 +168,12 @@ void refuseVersion1(const Capture& capture, const Status& status) {
   const cr2_regs& r = capture.regs;
   uint64_t used = 0;
   if (capture.xstate.size() >= 520) memcpy(&used, capture.xstate.data() + 512, 8);
-  lose(r.r8 | r.r9 | r.r10 | r.r11 | r.r12 | r.r13 | r.r14 | r.r15, "registers r8 to r15");
+  const uint64_t r11 = capture.inSystemCall ? 0 : r.r11;
+  lose(r.r8 | r.r9 | r.r10 | r11 | r.r12 | r.r13 | r.r14 | r.r15, "registers r8 to r15");
   lose(r.fs_base != 0, "the base of fs (thread-local storage)");
   lose(r.gs_base != 0, "the base of gs");
-  lose(used & ~kXfeaturesFxsave, "AVX or other extended registers");
+  lose(used & ~(kXfeaturesFxsave | kXfeaturePkru), "AVX or other extended registers");
+  lose(protectionKeys(capture.xstate, used) != kPkruDefault, "rights of protection keys");
   if (!lost.empty())
     throw ProcessError(kCannot,
                        "an image of version 1 would lose " + lost + " of process " + std::to_string(capture.task.pid),
