@@ -5,8 +5,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Own suites of scripts/test.mjs, which runs them alone: they install packages.
-    exclude: process.env['CKPT_TEST_PACKAGE'] ? [] : ['test/package/**'],
+    // Own suites of scripts/test.mjs, which runs them alone: they install packages, or want a broker.
+    exclude: [
+      ...(process.env['CKPT_TEST_PACKAGE'] ? [] : ['test/package/**']),
+      ...(process.env['CKPT_TEST_KAFKA'] ? [] : ['test/kafka/**']),
+    ],
+    globalSetup: process.env['CKPT_TEST_KAFKA'] ? ['test/kafka/support/broker.ts'] : [],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 120_000,

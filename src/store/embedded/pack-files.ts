@@ -51,6 +51,12 @@ export class EmbeddedPacks implements PackStore {
   }
 
   async put(packs: readonly NewPack[]): Promise<void> {
+    await this.writeFiles(packs);
+    guarded('register packs', this.place, () => this.register(packs));
+  }
+
+  /** The files, durable, but not yet listed. */
+  async writeFiles(packs: readonly NewPack[]): Promise<void> {
     if (packs.length === 0) return;
     makeDirectory(this.temporaryDir);
     const settled = await Promise.allSettled(packs.map((pack) => this.writeFile(pack)));
@@ -59,7 +65,15 @@ export class EmbeddedPacks implements PackStore {
     const folders = new Set(packs.map((pack) => dirname(packPath(this.dir, pack.id))));
     // packs/ itself too: one of the folders may be new in it.
     await Promise.all([this.dir, ...folders].map((folder) => syncDirectory(folder)));
-    guarded('register packs', this.place, () => this.register(packs));
+  }
+
+  /** Lists packs whose files are written. */
+  register(packs: readonly PackInfo[]): void {
+    this.db
+      .transaction(() => {
+        for (const pack of packs) this.insert.run(pack.id, pack.pages, pack.rawBytes, pack.storedBytes, pack.stream);
+      })
+      .immediate();
   }
 
   async *read(from: number): AsyncGenerator<PackBatch> {
@@ -73,14 +87,7 @@ export class EmbeddedPacks implements PackStore {
   }
 
   async ensureLocal(ids: readonly string[]): Promise<void> {
-    const missing: string[] = [];
-    for (let at = 0; at < ids.length; at += STAT_CONCURRENCY) {
-      await Promise.all(
-        ids.slice(at, at + STAT_CONCURRENCY).map(async (id) => {
-          if ((await fileBytes(packPath(this.dir, id))) === null) missing.push(id);
-        }),
-      );
-    }
+    const missing = await this.missing(ids);
     if (missing.length === 0) return;
     throw new StoreError({
       reason: 'damaged',
@@ -89,6 +96,19 @@ export class EmbeddedPacks implements PackStore {
       problem: `${missing.length === 1 ? 'a pack is' : `${missing.length} packs are`} missing: ${missing.sort().join(' ')}`,
       hint: 'ckpt verify names the checkpoints that they touch',
     });
+  }
+
+  /** Those whose file is not there. */
+  async missing(ids: readonly string[]): Promise<string[]> {
+    const missing: string[] = [];
+    for (let at = 0; at < ids.length; at += STAT_CONCURRENCY) {
+      await Promise.all(
+        ids.slice(at, at + STAT_CONCURRENCY).map(async (id) => {
+          if ((await fileBytes(packPath(this.dir, id))) === null) missing.push(id);
+        }),
+      );
+    }
+    return missing;
   }
 
   /** Removes what writers that have died left in packs/tmp/. Those that live keep theirs. */
@@ -104,14 +124,6 @@ export class EmbeddedPacks implements PackStore {
 
   private get temporaryDir(): string {
     return `${this.dir}/tmp`;
-  }
-
-  private register(packs: readonly NewPack[]): void {
-    this.db
-      .transaction(() => {
-        for (const pack of packs) this.insert.run(pack.id, pack.pages, pack.rawBytes, pack.storedBytes, pack.stream);
-      })
-      .immediate();
   }
 
   private async writeFile(pack: NewPack): Promise<void> {

@@ -8,9 +8,10 @@ const [spec, seed] = process.argv.slice(2);
 const log = await openLog(JSON.parse(spec));
 for (let round = 0; ; round++) {
   const packs = [0, 1, 2].map((index) => {
-    const bytes = Buffer.alloc(200_000, `${seed} ${round} ${index} `);
-    const id = createHash('sha256').update(bytes).digest('hex');
-    return { id, bytes, pages: 1, rawBytes: 4096, storedBytes: bytes.length, stream: 's' };
+    const body = Buffer.alloc(200_000, `${seed} ${round} ${index} `);
+    const digest = createHash('sha256').update(body).digest();
+    const bytes = Buffer.concat([body, digest]);
+    return { id: digest.toString('hex'), bytes, pages: 1, rawBytes: 4096, storedBytes: bytes.length, stream: 's' };
   });
   await log.packs.put(packs);
   process.stdout.write(`${packs.map((pack) => pack.id).join(' ')}\n`);

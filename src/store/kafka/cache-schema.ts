@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Schema of kafka.db: what a machine knows of the packs topic. The pack files beside it and these rows are a cache and can be made
+// anew from the topic. `pack` is as in log.db; `pack_place` says where in the topic a pack stands, `pack_next` from where on a
+// partition has not been read.
+import type { Migration, SqliteSchema } from '../sqlite.js';
+
+/**
+ * Positions in `pack` begin at the milliseconds of the cache's making, times this: a catalog that outlived its cache finds all
+ * packs of the new one behind its position.
+ */
+const POSITIONS_PER_MS = 1000;
+
+const first: Migration = (db) => {
+  db.exec(`
+    CREATE TABLE meta (
+      name  TEXT PRIMARY KEY,
+      value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE pack (
+      position     INTEGER PRIMARY KEY AUTOINCREMENT,
+      id           TEXT    NOT NULL UNIQUE,
+      pages        INTEGER NOT NULL,
+      raw_bytes    INTEGER NOT NULL,
+      stored_bytes INTEGER NOT NULL,
+      stream       TEXT    NOT NULL
+    ) STRICT;
+    CREATE TABLE pack_place (
+      partition INTEGER NOT NULL,
+      offset    INTEGER NOT NULL,
+      id        TEXT    NOT NULL,
+      PRIMARY KEY (partition, offset)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX pack_place_id ON pack_place (id);
+    CREATE TABLE pack_next (
+      partition INTEGER PRIMARY KEY,
+      next      INTEGER NOT NULL
+    ) STRICT;
+  `);
+  db.prepare("INSERT INTO sqlite_sequence (name, seq) VALUES ('pack', ?)").run(Date.now() * POSITIONS_PER_MS);
+};
+
+/** "ckpK" */
+export const cacheSchema: SqliteSchema = { applicationId: 0x636b704b, migrations: [first], synchronous: 'FULL' };

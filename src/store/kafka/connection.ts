@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One connection to the cluster, made when it is needed and thrown away after any error: nothing that was under way on it
+// can be taken for the answer to something later.
+import { newCluster, type Cluster } from './kafkajs-cluster.js';
+import { isTransient, isUnreachable } from './kafka-errors.js';
+import type { KafkaSettings } from './url.js';
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2000;
+/** Nobody there at all when a log is opened: said soon. */
+const UNREACHABLE_MS = 3000;
+
+export class Connection {
+  #cluster: Promise<Cluster> | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly settings: KafkaSettings,
+    private readonly topics: readonly string[],
+  ) {}
+
+  /** Does the work once. Whatever it throws, the next work gets a new connection. */
+  async once<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
+    const connecting = (this.#cluster ??= this.#connect());
+    try {
+      const cluster = await connecting;
+      await cluster.refreshMetadataIfNecessary();
+      return await work(cluster);
+    } catch (error) {
+      if (this.#cluster === connecting) this.#cluster = undefined;
+      void connecting.then((cluster) => cluster.disconnect()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Does the work until it succeeds, fails for good, or the time that the settings give has passed. */
+  retried<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
+    return this.tryAgain(() => this.once(work));
+  }
+
+  async tryAgain<T>(work: () => Promise<T>, opening = false): Promise<T> {
+    const started = performance.now();
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      try {
+        return await work();
+      } catch (error) {
+        const { retryMs } = this.settings;
+        const limit = opening && isUnreachable(error) ? Math.min(UNREACHABLE_MS, retryMs) : retryMs;
+        if (this.#closed || !isTransient(error) || performance.now() - started + pause > limit) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const connecting = this.#cluster;
+    this.#cluster = undefined;
+    await connecting?.then((cluster) => cluster.disconnect()).catch(() => undefined);
+  }
+
+  async #connect(): Promise<Cluster> {
+    const cluster = newCluster(this.settings);
+    try {
+      await cluster.connect();
+      await cluster.addMultipleTargetTopics(this.topics);
+      return cluster;
+    } catch (error) {
+      await cluster.disconnect().catch(() => undefined);
+      throw error;
+    }
+  }
+}

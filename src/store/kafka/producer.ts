@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sends batches: one at a time, acknowledged by all replicas in sync, each below the size that every broker takes. A batch is
+// there whole or not at all. After any error nobody knows whether it arrived, or still will: the connection is thrown away, the
+// partition's tail is read again, and only what does not stand there is sent again. What arrives twice nevertheless, because a
+// request was late and not lost, is dropped by every reader, by (checkpoint, seq).
+import type { Connection } from './connection.js';
+import { fetchOnce } from './fetch.js';
+import type { ProducedRecord } from './kafkajs-cluster.js';
+import { messageOf, sameMessage } from './messages.js';
+import type { TopicMessage } from './protocol.js';
+import { BATCH_BYTES_MAX } from './topics.js';
+import type { KafkaSettings } from './url.js';
+
+/** What a record takes beside its key, value and headers, generously. */
+const RECORD_OVERHEAD = 200;
+
+export class Producer {
+  /** One after the other: the turn of the next batch. */
+  private turn: Promise<unknown> = Promise.resolve();
+  /** Where the tail of a partition begins that may hold what was sent and not acknowledged. */
+  private readonly tails = new Map<string, number>();
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly reading: Connection,
+    private readonly settings: KafkaSettings,
+  ) {}
+
+  /** Offsets of the messages. Rejects with what stood in the way last. */
+  send(topic: string, partition: number, messages: readonly TopicMessage[]): Promise<number[]> {
+    const sent = this.turn.then(async () => {
+      const offsets: number[] = [];
+      for (const batch of batchesOf(messages)) offsets.push(...(await this.sendBatch(topic, partition, batch)));
+      return offsets;
+    });
+    this.turn = sent.catch(() => undefined);
+    return sent;
+  }
+
+  private async sendBatch(topic: string, partition: number, batch: readonly TopicMessage[]): Promise<number[]> {
+    const tail = `${topic} ${partition}`;
+    if (!this.tails.has(tail)) this.tails.set(tail, await this.endOf(topic, partition));
+    let unsure = false;
+    return this.connection.tryAgain(async () => {
+      if (unsure) {
+        const found = await this.findInTail(topic, partition, batch);
+        if (found) return found;
+      }
+      unsure = true;
+      const first = await this.produce(topic, partition, batch);
+      this.tails.set(tail, first + batch.length);
+      return batch.map((_, index) => first + index);
+    });
+  }
+
+  private produce(topic: string, partition: number, batch: readonly TopicMessage[]): Promise<number> {
+    const messages: ProducedRecord[] = batch.map(({ key, headers, value }) => ({ key, headers, value }));
+    return this.connection.once(async (cluster) => {
+      const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
+      if (leader === undefined) throw new Error(`partition ${partition} of ${topic} has no leader`);
+      const broker = await cluster.findBroker({ nodeId: leader });
+      const response = await broker.produce({
+        acks: -1,
+        timeout: this.settings.requestTimeoutMs,
+        producerId: -1,
+        producerEpoch: 0,
+        topicData: [{ topic, partitions: [{ partition, firstSequence: 0, messages }] }],
+      });
+      const offset = Number(response.topics[0]?.partitions[0]?.baseOffset ?? -1);
+      if (offset < 0) throw new Error('the broker acknowledged without an offset');
+      return offset;
+    });
+  }
+
+  private endOf(topic: string, partition: number): Promise<number> {
+    return this.reading.retried(async (cluster) => {
+      const [ends] = await cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning: false }]);
+      return Number(ends?.partitions[0]?.offset ?? 0);
+    });
+  }
+
+  /** Offsets of the batch if it stands behind what was acknowledged last. */
+  private async findInTail(
+    topic: string,
+    partition: number,
+    batch: readonly TopicMessage[],
+  ): Promise<number[] | undefined> {
+    const end = await this.endOf(topic, partition);
+    const found: number[] = [];
+    for (let from = this.tails.get(`${topic} ${partition}`) ?? 0; from < end;) {
+      const { records, next } = await this.reading.once((cluster) => fetchOnce(cluster, topic, partition, from, end));
+      for (const record of records) {
+        const sought = batch[found.length];
+        if (sought && sameMessage(messageOf(record), sought)) found.push(Number(record.offset));
+        if (found.length === batch.length) return found;
+      }
+      from = next;
+    }
+    return undefined;
+  }
+}
+
+/** In order, each below BATCH_BYTES_MAX, or one message that is larger by itself. */
+export function batchesOf(messages: readonly TopicMessage[]): TopicMessage[][] {
+  const batches: TopicMessage[][] = [];
+  let bytes = Infinity;
+  for (const message of messages) {
+    const size = (message.value?.length ?? 0) + RECORD_OVERHEAD;
+    if (bytes + size > BATCH_BYTES_MAX) {
+      batches.push([]);
+      bytes = 0;
+    }
+    bytes += size;
+    batches.at(-1)?.push(message);
+  }
+  return batches;
+}
