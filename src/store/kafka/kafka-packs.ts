@@ -89,7 +89,8 @@ export class KafkaPacks implements PackStore {
       const offsets = await this.client.call('send', { topic: 'packs', partition, messages });
       return some.map((pack, index) => ({ pack, partition, offset: offsets[index] ?? -1 }));
     });
-    return (await Promise.all(sent)).flat();
+    const placed = new Map((await Promise.all(sent)).flat().map((one) => [one.pack, one]));
+    return packs.flatMap((pack) => placed.get(pack) ?? []);
   }
 
   private list(placed: readonly Placed[]): void {
