@@ -19,6 +19,7 @@ import {
   type RecordEntry,
   type SqlValue,
   type Store,
+  type StoreOptions,
   type VmaEntry,
 } from './store/index.js';
 import { storeSizes, type StoreSizes } from './sizes.js';
@@ -29,7 +30,7 @@ export type { CheckpointRow, IngestResult, RecordEntry, StoreSizes, TaskOutcome,
 export interface CkptOptions {
   /** Directory of the store. */
   readonly store: string;
-  /** `embedded`, the default. */
+  /** `embedded`, the default, or kafka://HOST:PORT[,HOST:PORT]/PREFIX; `store` then is this machine's cache and catalog. */
   readonly log?: string;
   /**
    * `create` makes the store when it is not there; for `read` such a store is empty, and nothing is made. `rebuild` puts up with a
@@ -97,13 +98,6 @@ export class Ckpt {
 
   /** Opens a store and brings its catalog up to the end of its log. StoreError. */
   static async open(options: CkptOptions): Promise<Ckpt> {
-    if ((options.log ?? 'embedded') !== 'embedded') {
-      throw new CkptError(
-        'unsupported',
-        `log '${String(options.log)}' is not supported`,
-        'only the embedded log is there yet',
-      );
-    }
     const codec = loadCodec();
     const { access } = options;
     const store = await openStore({
@@ -111,6 +105,7 @@ export class Ckpt {
       create: access === 'create',
       codec,
       replaceDamagedCatalog: access === 'rebuild',
+      ...(await logOf(options)),
     });
     try {
       if (access !== 'rebuild') await store.catchUp();
@@ -329,6 +324,16 @@ export class Ckpt {
   async rebuild(): Promise<void> {
     await this.store.rebuild();
   }
+}
+
+/** How the store opens a log that is not its own. Its driver is loaded only when it is asked for. CkptError `usage`. */
+async function logOf({ log = 'embedded', access }: CkptOptions): Promise<Pick<StoreOptions, 'openLog'>> {
+  if (log === 'embedded') return {};
+  if (!log.startsWith('kafka://')) {
+    throw new CkptError('usage', `log '${log}': there is no such log`, 'embedded, or kafka://HOST:PORT[,HOST:PORT]/PREFIX');
+  }
+  const { openKafkaLog } = await import('./store/kafka/kafka-log.js');
+  return { openLog: (dir) => openKafkaLog({ dir, url: log, create: access === 'create' }) };
 }
 
 /** The one image of a task. When there is none, or a torn one, the task's own program says why. */

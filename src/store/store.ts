@@ -26,8 +26,8 @@ export interface StoreOptions {
   readonly codec: Pick<Codec, 'pagesInfo'>;
   /** A catalog.db that is no database any more is put aside as catalog.db.damaged; only a rebuild may ask for this. */
   readonly replaceDamagedCatalog?: boolean;
-  /** Opens the log in place of DIR/log.db. Called only when `create` is set or the directory is there. */
-  readonly openLog?: (dir: string) => Promise<EventLog>;
+  /** Opens a log elsewhere in place of DIR/log.db; null when it is not there. It makes the directory, which is a cache then. */
+  readonly openLog?: (dir: string) => Promise<EventLog | null>;
 }
 
 export interface Store {
@@ -54,11 +54,9 @@ export interface Store {
 
 /** StoreError when it cannot be opened. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { dir, create } = options;
-  const external = options.openLog !== undefined;
-  if (create) makeDirectory(dir);
-  else if (!existsSync(external ? dir : `${dir}/log.db`)) return absentStore(options);
-  const log = options.openLog ? await options.openLog(dir) : openEmbedded(dir, create);
+  const { dir } = options;
+  const log = options.openLog ? await options.openLog(dir) : openEmbedded(dir, options.create);
+  if (!log) return absentStore(options);
   try {
     const path = `${dir}/catalog.db`;
     const db = openCatalog(path, options.replaceDamagedCatalog ?? false);
@@ -69,7 +67,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-function openEmbedded(dir: string, create: boolean): EventLog {
+function openEmbedded(dir: string, create: boolean): EventLog | null {
+  if (existsSync(`${dir}/kafka.db`)) {
+    throw new StoreError({
+      reason: 'failed',
+      operation: 'open',
+      place: dir,
+      problem: 'is the cache of a log on Kafka, not a store of its own',
+      hint: 'give --log kafka://... with it, or another --store',
+    });
+  }
+  if (create) makeDirectory(dir);
+  else if (!existsSync(`${dir}/log.db`)) return null;
   const log = openEmbeddedLog({ dir });
   if (create) log.packs.removeLeftovers();
   return log;

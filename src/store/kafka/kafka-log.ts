@@ -38,7 +38,10 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog |
       await client.close();
       return null;
     }
-    return new KafkaLog(client, openCache(options.dir, place, opened.opened), place, options.dir, opened);
+    const cache = openCache(options.dir, place, opened.opened);
+    const log = new KafkaLog(client, cache, place, options.dir, opened);
+    if (options.create) log.packs.removeLeftovers();
+    return log;
   } catch (cause) {
     await client.close();
     throw storeError('open', place, cause);
