@@ -3,12 +3,12 @@
 // One connection to the cluster, made when it is needed and thrown away after any error: nothing that was under way on it
 // can be taken for the answer to something later.
 import { newCluster, type Cluster } from './kafkajs-cluster.js';
-import { isTransient, isUnreachable } from './kafka-errors.js';
+import { isTransient, isUnknownHost, isUnreachable } from './kafka-errors.js';
 import type { KafkaSettings } from './url.js';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
-/** Nobody there at all when a log is opened: said soon. */
+/** How long a log is tried to be opened when none of its brokers is there. */
 const UNREACHABLE_MS = 3000;
 
 export class Connection {
@@ -39,14 +39,17 @@ export class Connection {
     return this.tryAgain(() => this.once(work));
   }
 
+  /** `opening`: when nobody is there at all, that is said sooner. */
   async tryAgain<T>(work: () => Promise<T>, opening = false): Promise<T> {
     const started = performance.now();
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    const { retryMs, brokers } = this.settings;
+    for (let pause = FIRST_PAUSE_MS, tries = 1; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS), tries++) {
       try {
         return await work();
       } catch (error) {
-        const { retryMs } = this.settings;
-        const limit = opening && isUnreachable(error) ? Math.min(UNREACHABLE_MS, retryMs) : retryMs;
+        const allTried = opening && isUnreachable(error) && tries >= brokers.length;
+        if (allTried && isUnknownHost(error)) throw error;
+        const limit = allTried ? Math.min(UNREACHABLE_MS, retryMs) : retryMs;
         if (this.#closed || !isTransient(error) || performance.now() - started + pause > limit) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));

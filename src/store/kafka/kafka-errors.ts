@@ -40,7 +40,6 @@ const transientNames: ReadonlySet<string> = new Set([
 export function isTransient(error: unknown): boolean {
   const root = rootOf(error);
   if (root instanceof CkptError) return false;
-  if (root.code === 'ENOTFOUND') return false;
   if (root.name === 'KafkaJSProtocolError') return root.retriable === true;
   // An answer that was cut off with its connection may be read past its end.
   return transientNames.has(root.name) || root.name === 'KafkaJSError' || root instanceof RangeError;
@@ -50,6 +49,11 @@ export function isTransient(error: unknown): boolean {
 export function isUnreachable(error: unknown): boolean {
   const root = rootOf(error);
   return root.name === 'KafkaJSConnectionError' || root.name === 'KafkaJSBrokerNotFound';
+}
+
+/** Whether the name of a host means nothing. */
+export function isUnknownHost(error: unknown): boolean {
+  return rootOf(error).code === 'ENOTFOUND';
 }
 
 export function kafkaErrorType(error: unknown): string {
@@ -68,6 +72,9 @@ function wordsFor(error: KafkaFailure): { problem: string; hint?: string } {
   const code = typeof error.code === 'string' ? error.code : '';
   if (error.name === 'KafkaJSSASLAuthenticationError' || /SASL/.test(message)) {
     return { problem: `the broker refuses authentication: ${message}`, hint: 'check user, password and sasl of the log URL' };
+  }
+  if (/TLS|SSL|certificate/i.test(message)) {
+    return { problem: `no secure connection: ${message}`, hint: 'does the broker speak TLS at this port? check tls, ca, cert and key' };
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     return { problem: `the host is unknown: ${message}`, hint: 'check HOST of the log URL' };

@@ -65,7 +65,9 @@ const socketFactory = (require('kafkajs/src/network/socketFactory') as () => obj
 /** What kafkajs would log is in the errors that it raises. */
 export const silent = { logLevel: kafkajs.logLevel.NOTHING, logCreator: () => () => undefined };
 
-/** Options that all clients of one log share. */
+let clients = 0;
+
+/** Options that all clients of one log share. Each client starts from the next of the brokers: one of them may be down. */
 export function clientOptions(settings: KafkaSettings): {
   brokers: string[];
   clientId: string;
@@ -78,8 +80,9 @@ export function clientOptions(settings: KafkaSettings): {
   sasl?: { mechanism: 'plain'; username: string; password: string };
 } {
   const { brokers, requestTimeoutMs, tls, sasl } = settings;
+  const first = clients++ % brokers.length;
   return {
-    brokers: [...brokers],
+    brokers: [...brokers.slice(first), ...brokers.slice(0, first)],
     clientId: 'ckpt',
     connectionTimeout: Math.min(requestTimeoutMs, 5000),
     authenticationTimeout: requestTimeoutMs,
