@@ -8,7 +8,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lint } from './lint.mjs';
-import { Failure, main, root, run } from './lib/run.mjs';
+import { jarsDir } from './kafka/jars.mjs';
+import { Failure, installed, main, root, run } from './lib/run.mjs';
 import { buildEnvironment } from './lib/toolchain.mjs';
 import { setup } from './setup.mjs';
 
@@ -94,12 +95,23 @@ async function native() {
   return total;
 }
 
+/** The driver of the log on Kafka against a real broker, which Maven brings when it is not in the cache yet. */
+async function kafka() {
+  const missing = ['java', 'mvn'].filter((command) => !installed(command));
+  if (missing.includes('java') || (missing.length && !existsSync(jarsDir()))) {
+    process.stdout.write(`kafka: SKIPPED: ${missing.join(' and ')} missing (Debian packages default-jre-headless, maven)\n`);
+    return { ...none, skipped: 1 };
+  }
+  return vitest(['test/kafka/'], { CKPT_TEST_KAFKA: process.env.CKPT_TEST_KAFKA || '1' });
+}
+
 /** Every suite, in the order in which they run: the quick ones first. */
 const suites = [
   ['generated', () => single(process.execPath, ['format/generate.mjs', '--check'])],
   ['lint', () => lint()],
   ['native', native],
   ['vitest', () => vitest([])],
+  ['kafka', kafka],
   ['package', () => vitest(['test/package/'], { ...buildEnvironment(), CKPT_TEST_PACKAGE: '1' })],
 ];
 

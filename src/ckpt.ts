@@ -10,6 +10,7 @@ import { encodeValue, SEQ_OUTSIDE, type EventMessage } from './format/events.js'
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
+import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import { TaskRestart, type TaskOutcome } from './restore/task-restart.js';
 import { storedImage } from './stored-image.js';
@@ -25,7 +26,7 @@ import {
 import { storeSizes, type StoreSizes } from './sizes.js';
 import { verifyStore, type VerifyReport } from './verify.js';
 
-export type { CheckpointRow, IngestResult, RecordEntry, StoreSizes, TaskOutcome, VerifyReport, VmaEntry };
+export type { CheckpointRow, IngestResult, LogEventFilter, LogEventView, LogSummary, RecordEntry, StoreSizes, TaskOutcome, VerifyReport, VmaEntry };
 
 export interface CkptOptions {
   /** Directory of the store. */
@@ -34,9 +35,10 @@ export interface CkptOptions {
   readonly log?: string;
   /**
    * `create` makes the store when it is not there; for `read` such a store is empty, and nothing is made. `rebuild` puts up with a
-   * catalog that is damaged or of another log, until rebuild() has made it anew.
+   * catalog that is damaged or of another log, until rebuild() has made it anew. `look` reads a catalog where it stands, without
+   * bringing it to the log's end first.
    */
-  readonly access?: 'read' | 'create' | 'rebuild';
+  readonly access?: 'read' | 'create' | 'rebuild' | 'look';
   /** zstd level of new packs. */
   readonly level?: number;
   /** Threads that hash, compress and decompress. */
@@ -108,7 +110,7 @@ export class Ckpt {
       ...(await logOf(options)),
     });
     try {
-      if (access !== 'rebuild') await store.catchUp();
+      if (access !== 'rebuild' && access !== 'look') await store.catchUp();
     } catch (error) {
       await store.close();
       throw error;
@@ -318,6 +320,16 @@ export class Ckpt {
     const row = id === undefined ? undefined : await this.find(id);
     await this.store.abortStale();
     return verifyStore(this.store, { ...this.#rebuildEnvironment(), ...options }, row?.id);
+  }
+
+  /** How far the log goes, and how far this catalog has come. */
+  logSummary(): Promise<LogSummary> {
+    return summarizeLog(this.store);
+  }
+
+  /** The log's events from its beginning, decoded; with a signal, on and on until it is aborted. */
+  logEvents(filter: LogEventFilter = {}, follow?: AbortSignal): AsyncGenerator<LogEventView> {
+    return viewEvents(this.store, this.codec, filter, follow);
   }
 
   /** Makes the catalog anew from the log, in one transaction. */

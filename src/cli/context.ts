@@ -2,7 +2,7 @@
 //
 // What every command gets: the settings, the store, where to print, and when to stop.
 import type { Command } from 'commander';
-import { Ckpt, type CheckpointRow } from '../ckpt.js';
+import { Ckpt, type CheckpointRow, type CkptOptions } from '../ckpt.js';
 import { CkptError } from '../format/errors.js';
 import { exitCodes, stoppedBy } from './exit-code.js';
 import { resolveSettings, type Settings } from './config.js';
@@ -51,7 +51,7 @@ export class Context {
   }
 
   /** Opens the store, hands it to the work and closes it. `create`: for commands that write. */
-  async withStore<T>(access: 'read' | 'create' | 'rebuild', work: (ckpt: Ckpt) => Promise<T>): Promise<T> {
+  async withStore<T>(access: NonNullable<CkptOptions['access']>, work: (ckpt: Ckpt) => Promise<T>): Promise<T> {
     const { store, log, level, threads } = this.settings;
     const ckpt = await Ckpt.open({
       store,

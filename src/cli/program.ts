@@ -7,6 +7,7 @@ import { digestCommand } from './commands/digest.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
 import { ingestCommand } from './commands/ingest.js';
+import { logCommand } from './commands/log.js';
 import { lsCommand } from './commands/ls.js';
 import { rebuildCommand } from './commands/rebuild.js';
 import { restartCommand } from './commands/restart.js';
@@ -52,6 +53,7 @@ export function buildProgram(): Command {
     rmCommand(),
     verifyCommand(),
     rebuildCommand(),
+    logCommand(),
     doctorCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

@@ -38,6 +38,8 @@ export interface LoggedEvent extends EventMessage {
   readonly partition: number;
   readonly offset: number;
   readonly schema: number;
+  /** Milliseconds, by the clock of whoever appended it, where the log keeps that. */
+  readonly writtenAt?: number;
 }
 
 /** First event of a log, partition 0; where two writers raced, the lowest offset wins. */

@@ -46,6 +46,8 @@ export interface PackStore {
   read(from: number): AsyncIterable<PackBatch>;
   /** Makes the files of these packs be there. StoreError reason `damaged` naming those that cannot be had. */
   ensureLocal(ids: readonly string[]): Promise<void>;
+  /** Where packs come from elsewhere: per partition of that, its end and how far it has been brought here. */
+  partitions?(): Promise<readonly { readonly end: number; readonly here: number }[]>;
 }
 
 export interface EventLog {

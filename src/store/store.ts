@@ -15,7 +15,7 @@ import { makeDirectory } from './directories.js';
 import { openEmbeddedLog } from './embedded/embedded-log.js';
 import { errorCode, StoreError, storeError } from './errors.js';
 import { abortStale } from './fencing.js';
-import type { EventLog } from './log.js';
+import type { EventLog, LogPosition } from './log.js';
 import { currentWriter } from './machine.js';
 import { openDatabase, openMemory, type Db } from './sqlite.js';
 
@@ -39,6 +39,8 @@ export interface Store {
   readonly catalog: CatalogQueries;
   /** This process, as `opened` events name it. */
   readonly writer: WriterIdentity;
+  /** How far the catalog has come in the log. */
+  position(): LogPosition;
   /** Projects the log up to its end now; every command does before it answers. StoreError. */
   catchUp(): Promise<void>;
   /** Makes the catalog anew from the log, in one transaction. */
@@ -142,6 +144,10 @@ class OpenedStore implements Store {
     this.codec = options.codec;
     this.catalog = new CatalogQueries(db, catalogPath);
     this.projection = new Projection(db, catalogPath, options.codec);
+  }
+
+  position(): LogPosition {
+    return this.projection.position();
   }
 
   catchUp(): Promise<void> {

@@ -120,10 +120,10 @@ describe('a log on Kafka', () => {
     ] as const) {
       const bad = newPrefix();
       const configEntries = [{ name, value }];
-      await admin.createTopics({ topics: [{ topic: `${bad}.${topic}`, numPartitions: 1, configEntries }] });
+      await admin.createTopics({ waitForLeaders: false, topics: [{ topic: `${bad}.${topic}`, numPartitions: 1, configEntries }] });
       const { code, stderr } = await runCkpt(join(dir, 'm'), urlOf(bad), 'ingest', file('a.img', image(6, 5)));
       expect(code, `${topic} ${name}`).toBe(1);
-      expect(stderr).toMatch(new RegExp(`topic ${bad}.${topic}: would lose data: .*${name.split('.')[0] ?? ''}|retention`));
+      expect(stderr).toContain(`topic ${bad}.${topic}: would lose data: `);
     }
     await admin.disconnect();
   });

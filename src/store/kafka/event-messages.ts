@@ -35,6 +35,7 @@ export function loggedEvent(message: StoredMessage, partition: number, log: stri
     partition,
     offset: message.offset,
     schema: Number(message.headers['schema']),
+    writtenAt: message.timestamp,
   };
 }
 

@@ -31,6 +31,7 @@ export interface KafkaLogOptions {
 export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog | null> {
   const settings = parseKafkaUrl(options.url);
   const place = kafkaPlace(settings);
+  refuseOtherStore(options.dir, place);
   const client = new KafkaClient(settings);
   try {
     const opened = await client.call('open', { create: options.create });
@@ -48,16 +49,18 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog |
   }
 }
 
+function refuseOtherStore(dir: string, place: string): void {
+  if (!existsSync(`${dir}/log.db`)) return;
+  throw new StoreError({
+    reason: 'failed',
+    operation: 'open',
+    place: dir,
+    problem: `holds a log of its own, and cannot be the cache of ${place}`,
+    hint: 'give another --store with this --log',
+  });
+}
+
 function openCache(dir: string, place: string, opened: LogOpened): Db {
-  if (existsSync(`${dir}/log.db`)) {
-    throw new StoreError({
-      reason: 'failed',
-      operation: 'open',
-      place: dir,
-      problem: `holds a log of its own, and cannot be the cache of ${place}`,
-      hint: 'give another --store with this --log',
-    });
-  }
   makeDirectory(dir);
   const path = `${dir}/kafka.db`;
   const db = openDatabase(path, cacheSchema);

@@ -72,9 +72,9 @@ export class KafkaPacks implements PackStore {
     this.local.removeLeftovers();
   }
 
-  /** Offsets up to which the packs topic is here. */
-  positions(partitions: number): number[] {
-    return Array.from({ length: partitions }, (_, partition) => this.next.get(partition) ?? 0);
+  async partitions(): Promise<{ end: number; here: number }[]> {
+    const ends = await this.client.call('ends', { topic: 'packs' });
+    return ends.map((end, partition) => ({ end, here: this.skipPlaced(partition, this.next.get(partition) ?? 0) }));
   }
 
   private async send(packs: readonly NewPack[]): Promise<Placed[]> {

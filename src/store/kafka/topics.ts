@@ -53,6 +53,7 @@ async function createTopics(admin: Admin, settings: KafkaSettings, topics: reado
   for (const topic of topics) {
     await admin.createTopics({
       timeout: settings.requestTimeoutMs,
+      waitForLeaders: false, // whoever comes too soon tries again
       topics: [
         {
           topic: topicOf(settings, topic),
