@@ -99,7 +99,9 @@ async function native() {
 async function kafka() {
   const missing = ['java', 'mvn'].filter((command) => !installed(command));
   if (missing.includes('java') || (missing.length && !existsSync(jarsDir()))) {
-    process.stdout.write(`kafka: SKIPPED: ${missing.join(' and ')} missing (Debian packages default-jre-headless, maven)\n`);
+    process.stdout.write(
+      `kafka: SKIPPED: ${missing.join(' and ')} missing (Debian packages default-jre-headless, maven)\n`,
+    );
     return { ...none, skipped: 1 };
   }
   return vitest(['test/kafka/'], { CKPT_TEST_KAFKA: process.env.CKPT_TEST_KAFKA || '1' });

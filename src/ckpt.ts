@@ -26,7 +26,18 @@ import {
 import { storeSizes, type StoreSizes } from './sizes.js';
 import { verifyStore, type VerifyReport } from './verify.js';
 
-export type { CheckpointRow, IngestResult, LogEventFilter, LogEventView, LogSummary, RecordEntry, StoreSizes, TaskOutcome, VerifyReport, VmaEntry };
+export type {
+  CheckpointRow,
+  IngestResult,
+  LogEventFilter,
+  LogEventView,
+  LogSummary,
+  RecordEntry,
+  StoreSizes,
+  TaskOutcome,
+  VerifyReport,
+  VmaEntry,
+};
 
 export interface CkptOptions {
   /** Directory of the store. */
@@ -342,7 +353,11 @@ export class Ckpt {
 async function logOf({ log = 'embedded', access }: CkptOptions): Promise<Pick<StoreOptions, 'openLog'>> {
   if (log === 'embedded') return {};
   if (!log.startsWith('kafka://')) {
-    throw new CkptError('usage', `log '${log}': there is no such log`, 'embedded, or kafka://HOST:PORT[,HOST:PORT]/PREFIX');
+    throw new CkptError(
+      'usage',
+      `log '${log}': there is no such log`,
+      'embedded, or kafka://HOST:PORT[,HOST:PORT]/PREFIX',
+    );
   }
   const { openKafkaLog } = await import('./store/kafka/kafka-log.js');
   return { openLog: (dir) => openKafkaLog({ dir, url: log, create: access === 'create' }) };

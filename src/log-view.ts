@@ -83,8 +83,11 @@ export async function* viewEvents(
       from = next;
     }
     if (!follow || follow.aborted) return;
-    await sleep(FOLLOW_INTERVAL_MS, undefined, { signal: follow }).catch(() => undefined);
-    if (follow.aborted) return;
+    try {
+      await sleep(FOLLOW_INTERVAL_MS, undefined, { signal: follow });
+    } catch {
+      return; // aborted
+    }
   }
 }
 
@@ -93,12 +96,23 @@ export function isEventType(text: string): text is EventType {
 }
 
 function fits(event: LoggedEvent, { checkpoint, type }: LogEventFilter): boolean {
-  return (checkpoint === undefined || event.checkpoint.startsWith(checkpoint)) && (type === undefined || event.type === type);
+  return (
+    (checkpoint === undefined || event.checkpoint.startsWith(checkpoint)) && (type === undefined || event.type === type)
+  );
 }
 
 function viewOf(event: LoggedEvent, codec: Pick<Codec, 'pagesInfo'>): LogEventView {
   const { partition, offset, type, checkpoint, seq, value } = event;
-  return { partition, offset, at: timeOf(event), type, checkpoint, seq, bytes: value.length, value: decoded(event, codec) };
+  return {
+    partition,
+    offset,
+    at: timeOf(event),
+    type,
+    checkpoint,
+    seq,
+    bytes: value.length,
+    value: decoded(event, codec),
+  };
 }
 
 function decoded({ type, value }: LoggedEvent, codec: Pick<Codec, 'pagesInfo'>): unknown {

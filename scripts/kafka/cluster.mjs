@@ -94,7 +94,10 @@ export class KafkaBroker {
     const text = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
     writeFileSync(this.#config, text.join(''));
     writeFileSync(join(this.dir, 'log4j.properties'), log4j);
-    const result = capture('java', this.#java('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#config));
+    const result = capture(
+      'java',
+      this.#java('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#config),
+    );
     if (result.status !== 0) throw new Failure(`kafka: the data folder cannot be formatted: ${result.stderr.trim()}`);
   }
 

@@ -21,7 +21,8 @@ export function jarsDir(version = KAFKA_VERSION) {
 /** Resolves to the folder with the jars; downloads some 50 MB when it is not there yet. Failure says what is missing. */
 export async function bringJars(version = KAFKA_VERSION) {
   if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Failure(`kafka: '${version}' is not a version like ${KAFKA_VERSION}`);
-  if (!installed('java')) throw new Failure('kafka: java is missing (Debian package default-jre-headless, Java 17 or newer)');
+  if (!installed('java'))
+    throw new Failure('kafka: java is missing (Debian package default-jre-headless, Java 17 or newer)');
   const dir = jarsDir(version);
   if (existsSync(dir)) return dir;
   if (!installed('mvn')) throw new Failure('kafka: mvn is missing (Debian package maven)');

@@ -120,7 +120,10 @@ describe('a log on Kafka', () => {
     ] as const) {
       const bad = newPrefix();
       const configEntries = [{ name, value }];
-      await admin.createTopics({ waitForLeaders: false, topics: [{ topic: `${bad}.${topic}`, numPartitions: 1, configEntries }] });
+      await admin.createTopics({
+        waitForLeaders: false,
+        topics: [{ topic: `${bad}.${topic}`, numPartitions: 1, configEntries }],
+      });
       const { code, stderr } = await runCkpt(join(dir, 'm'), urlOf(bad), 'ingest', file('a.img', image(6, 5)));
       expect(code, `${topic} ${name}`).toBe(1);
       expect(stderr).toContain(`topic ${bad}.${topic}: would lose data: `);
@@ -148,7 +151,10 @@ describe('a log on Kafka', () => {
   it('does not take the directory of another log for its cache', async () => {
     const bytes = file('a.img', image(8, 10));
     expect((await runCkpt(join(dir, 'own'), 'embedded', 'ingest', bytes)).code).toBe(0);
-    expect(await ckpt('own', 'ls')).toMatchObject({ code: 1, stderr: expect.stringContaining('holds a log of its own') });
+    expect(await ckpt('own', 'ls')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('holds a log of its own'),
+    });
     expect((await ckpt('m', 'ingest', bytes)).code).toBe(0);
     expect((await runCkpt(join(dir, 'm'), 'embedded', 'ls')).stderr).toContain('cache of a log on Kafka');
     const other = urlOf(newPrefix());
@@ -177,7 +183,9 @@ describe('the URL of a log on Kafka', () => {
     const dir = newDirectory();
     const config = join(dir, 'kafka.json');
     writeFileSync(config, JSON.stringify({ user: 'u', password: 'from file', sasl: 'scram-sha-512', 'retry-ms': 5 }));
-    const settings = parseKafkaUrl(`kafka://a.example:9092,b:1/my.log?config=${config}&retry-ms=7&tls=true&partitions=3`);
+    const settings = parseKafkaUrl(
+      `kafka://a.example:9092,b:1/my.log?config=${config}&retry-ms=7&tls=true&partitions=3`,
+    );
     expect(settings).toMatchObject({
       brokers: ['a.example:9092', 'b:1'],
       prefix: 'my.log',
@@ -206,7 +214,12 @@ describe('the URL of a log on Kafka', () => {
   });
 
   it('names what a topic would lose', () => {
-    const good = { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': '1048588' };
+    const good = {
+      'cleanup.policy': 'delete',
+      'retention.ms': '-1',
+      'retention.bytes': '-1',
+      'max.message.bytes': '1048588',
+    };
     const asks = (topic: 'images' | 'packs', changes: object): string | null =>
       problemOf(topic, new Map(Object.entries({ ...good, ...changes })));
     expect(asks('images', {})).toBeNull();

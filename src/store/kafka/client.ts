@@ -48,8 +48,10 @@ export class KafkaClient {
   async close(): Promise<void> {
     if (!this.ended) {
       let timer: NodeJS.Timeout | undefined;
-      const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_MS)));
-      await Promise.race([this.request<void>('close', undefined, []).catch(() => undefined), patience]);
+      const patience = new Promise((resolve) => {
+        timer = setTimeout(resolve, CLOSE_MS);
+      });
+      await Promise.race([this.request<unknown>('close', undefined, []).catch(() => undefined), patience]);
       clearTimeout(timer);
     }
     await this.worker.terminate();

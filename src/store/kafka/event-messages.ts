@@ -25,7 +25,13 @@ export function loggedEvent(message: StoredMessage, partition: number, log: stri
   const { checkpoint, seq } = message.headers;
   const number = Number(seq);
   if (checkpoint === undefined || !Number.isSafeInteger(number) || seq === undefined || message.value === null) {
-    throw new StoreError({ reason: 'damaged', operation: 'read', place, problem: 'is no event of ckpt', hint: foreignHint });
+    throw new StoreError({
+      reason: 'damaged',
+      operation: 'read',
+      place,
+      problem: 'is no event of ckpt',
+      hint: foreignHint,
+    });
   }
   return {
     type,
@@ -45,7 +51,13 @@ export function checkedType(message: StoredMessage, place: string): EventType {
   const { type, schema } = message.headers;
   const number = Number(schema);
   if (type === undefined || schema === undefined || !Number.isInteger(number)) {
-    throw new StoreError({ reason: 'damaged', operation: 'read', place, problem: 'is no event of ckpt', hint: foreignHint });
+    throw new StoreError({
+      reason: 'damaged',
+      operation: 'read',
+      place,
+      problem: 'is no event of ckpt',
+      hint: foreignHint,
+    });
   }
   if (number > EVENT_SCHEMA) {
     throw new StoreError({

@@ -71,10 +71,16 @@ function wordsFor(error: KafkaFailure): { problem: string; hint?: string } {
   const { message } = error;
   const code = typeof error.code === 'string' ? error.code : '';
   if (error.name === 'KafkaJSSASLAuthenticationError' || /SASL/.test(message)) {
-    return { problem: `the broker refuses authentication: ${message}`, hint: 'check user, password and sasl of the log URL' };
+    return {
+      problem: `the broker refuses authentication: ${message}`,
+      hint: 'check user, password and sasl of the log URL',
+    };
   }
   if (/TLS|SSL|certificate/i.test(message)) {
-    return { problem: `no secure connection: ${message}`, hint: 'does the broker speak TLS at this port? check tls, ca, cert and key' };
+    return {
+      problem: `no secure connection: ${message}`,
+      hint: 'does the broker speak TLS at this port? check tls, ca, cert and key',
+    };
   }
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     return { problem: `the host is unknown: ${message}`, hint: 'check HOST of the log URL' };
@@ -87,7 +93,10 @@ function wordsFor(error: KafkaFailure): { problem: string; hint?: string } {
   }
   const type = kafkaErrorType(error);
   if (type.endsWith('AUTHORIZATION_FAILED')) {
-    return { problem: `the broker does not allow it: ${message}`, hint: 'docs/kafka.md lists the rights that ckpt needs' };
+    return {
+      problem: `the broker does not allow it: ${message}`,
+      hint: 'docs/kafka.md lists the rights that ckpt needs',
+    };
   }
   if (type.startsWith('NOT_ENOUGH_REPLICAS')) {
     return { problem: `too few replicas are in sync: ${message}`, hint: 'bring the missing brokers back' };

@@ -40,7 +40,9 @@ export class KafkaPacks implements PackStore {
     this.local = new EmbeddedPacks(db, `${storeDir}/kafka.db`, storeDir);
     this.dir = this.local.dir;
     this.insertPlace = db.prepare('INSERT OR REPLACE INTO pack_place (partition, offset, id) VALUES (?, ?, ?)');
-    this.isPlaced = db.prepare('SELECT 1 FROM pack_place WHERE partition = ? AND offset = ?').pluck() as typeof this.isPlaced;
+    this.isPlaced = db
+      .prepare('SELECT 1 FROM pack_place WHERE partition = ? AND offset = ?')
+      .pluck() as typeof this.isPlaced;
     this.placesOf = db.prepare('SELECT partition, offset FROM pack_place WHERE id = ? ORDER BY offset DESC');
     this.next = db.prepare('SELECT next FROM pack_next WHERE partition = ?').pluck() as typeof this.next;
     this.putNext = db.prepare(
@@ -122,7 +124,8 @@ export class KafkaPacks implements PackStore {
   private skipPlaced(partition: number, from: number): number {
     let next = from;
     while (this.isPlaced.get(partition, next) !== undefined) next++;
-    if (next > (this.next.get(partition) ?? 0)) guarded('read packs', this.place, () => this.putNext.run(partition, next));
+    if (next > (this.next.get(partition) ?? 0))
+      guarded('read packs', this.place, () => this.putNext.run(partition, next));
     return next;
   }
 

@@ -44,7 +44,12 @@ export async function openFirstEvent(
   ]);
   const winner = await readFirst(reading, topic);
   if (winner) return openedOf(settings, winner, partitions);
-  throw new StoreError({ reason: 'failed', operation: 'open', place: kafkaPlace(settings), problem: 'its first event is not there' });
+  throw new StoreError({
+    reason: 'failed',
+    operation: 'open',
+    place: kafkaPlace(settings),
+    problem: 'its first event is not there',
+  });
 }
 
 async function readFirst(reading: Connection, topic: string): Promise<StoredMessage | undefined> {

@@ -36,7 +36,8 @@ export function packOf(message: StoredMessage, partition: number, log: string): 
   const pages = Number(headers['pages']);
   const rawBytes = Number(headers['raw-bytes']);
   const stream = headers['checkpoint'];
-  const known = headers['type'] === 'pack' && stream !== undefined && Number.isInteger(pages) && Number.isInteger(rawBytes);
+  const known =
+    headers['type'] === 'pack' && stream !== undefined && Number.isInteger(pages) && Number.isInteger(rawBytes);
   if (!known) {
     const hint = 'something else writes into this topic; use another prefix';
     throw new StoreError({ reason: 'damaged', operation: 'read pack', place, problem: 'is no pack of ckpt', hint });

@@ -92,7 +92,8 @@ async function checkTopics(admin: Admin, settings: KafkaSettings): Promise<void>
 /** What a topic's settings would do to the log; null: nothing. */
 export function problemOf(topic: TopicName, values: ReadonlyMap<string, string>): string | null {
   const policies = (values.get('cleanup.policy') ?? '').split(',').map((policy) => policy.trim());
-  if (topic === 'images' && policies.includes('compact')) return 'cleanup.policy=compact keeps one event of a checkpoint';
+  if (topic === 'images' && policies.includes('compact'))
+    return 'cleanup.policy=compact keeps one event of a checkpoint';
   if (policies.includes('delete')) {
     for (const name of ['retention.ms', 'retention.bytes']) {
       const value = Number(values.get(name) ?? '-1');

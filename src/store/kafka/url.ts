@@ -40,7 +40,8 @@ const shape = /^kafka:\/\/(?:([^@/?#]*)@)?([^@/?#]+)\/([^/?#]+)\/?(?:\?([^#]*))?
 
 /** CkptError `usage` says what is wrong with it; a password is never repeated. */
 export function parseKafkaUrl(url: string): KafkaSettings {
-  const [, login, hosts = '', prefix = '', query = ''] = shape.exec(url) ?? refuse('it is not kafka://HOST:PORT/PREFIX');
+  const [, login, hosts = '', prefix = '', query = ''] =
+    shape.exec(url) ?? refuse('it is not kafka://HOST:PORT/PREFIX');
   const brokers = hosts.split(',');
   for (const broker of brokers) {
     const port = Number(/^[\w.-]+:(\d{1,5})$/.exec(broker)?.[1] ?? 0);
@@ -128,7 +129,13 @@ function integer(
   const text = parameters.get(name);
   if (text === undefined) return defaults[name];
   const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max || (name === 'replication' && !value))
+  if (
+    text.trim() === '' ||
+    !Number.isInteger(value) ||
+    value < min ||
+    value > max ||
+    (name === 'replication' && !value)
+  )
     refuse(`${name} is a whole number from ${min} to ${max}, not '${text}'`);
   return value;
 }

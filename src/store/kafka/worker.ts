@@ -46,7 +46,9 @@ const calls: { [N in CallName]: (args: Calls[N]['args']) => Promise<Calls[N]['re
   ends: ({ topic }) =>
     reading.retried(async (cluster) => {
       const name = topicOf(settings, topic);
-      const partitions = cluster.findTopicPartitionMetadata(name).map(({ partitionId }) => ({ partition: partitionId }));
+      const partitions = cluster
+        .findTopicPartitionMetadata(name)
+        .map(({ partitionId }) => ({ partition: partitionId }));
       const [found] = await cluster.fetchTopicsOffset([{ topic: name, partitions, fromBeginning: false }]);
       const ends: number[] = [];
       for (const { partition, offset } of found?.partitions ?? []) ends[partition] = Number(offset);
@@ -85,7 +87,8 @@ async function answer({ id, name, args }: Request): Promise<{ reply: Reply; tran
   }
   try {
     const result = await (calls[name] as (args: unknown) => Promise<unknown>)(args);
-    const transfer = name === 'fetch' ? [(result as Calls['fetch']['result']).messages.bytes.buffer as ArrayBuffer] : [];
+    const transfer =
+      name === 'fetch' ? [(result as Calls['fetch']['result']).messages.bytes.buffer as ArrayBuffer] : [];
     return { reply: { id, result }, transfer };
   } catch (error) {
     return { reply: { id, error: parcelOf(name, error) }, transfer: [] };
