@@ -31,4 +31,6 @@ export function startCluster(options?: {
   heap?: string;
   dir?: string;
   properties?: Record<string, string | number>;
+  /** Told the brokers' ports before they start. */
+  onPorts?: (ports: readonly number[]) => void;
 }): Promise<KafkaCluster>;

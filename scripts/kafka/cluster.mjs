@@ -125,7 +125,7 @@ export class KafkaBroker {
       try {
         await admin.connect();
         const { brokers } = await admin.describeCluster();
-        if (brokers.some((broker) => broker.port === this.port)) return;
+        if (brokers.some((broker) => broker.nodeId === this.id)) return;
       } catch {
         // Not yet.
       } finally {
@@ -175,10 +175,11 @@ export class KafkaBroker {
 }
 
 /**
- * Starts a cluster. `properties` go into every server.properties; the folder is a temporary one unless `dir` is given.
+ * Starts a cluster. `properties` go into every server.properties; the folder is a temporary one unless `dir` is given; `onPorts` is
+ * told the brokers' ports before they start.
  * @returns {Promise<{brokers: KafkaBroker[], addresses: string, dir: string, stop: () => Promise<void>}>}
  */
-export async function startCluster({ brokers = 1, version, heap = '512m', dir, properties = {} } = {}) {
+export async function startCluster({ brokers = 1, version, heap = '512m', dir, properties = {}, onPorts } = {}) {
   const jars = await bringJars(version);
   const folder = dir ?? mkdtempSync(join(tmpdir(), 'ckpt-kafka-'));
   const clusterId = randomBytes(16).toString('base64url');
@@ -186,6 +187,7 @@ export async function startCluster({ brokers = 1, version, heap = '512m', dir, p
   for (let id = 1; id <= brokers; id++) {
     nodes.push(new KafkaBroker(id, await freePort(), await freePort(), join(folder, `broker-${id}`), jars, heap));
   }
+  onPorts?.(nodes.map((node) => node.port));
   const voters = nodes.map((node) => `${node.id}@127.0.0.1:${node.controllerPort}`).join(',');
   const stop = async () => {
     for (const node of nodes) await node.stop('SIGKILL');
