@@ -50,7 +50,9 @@ await main(async () => {
         `${name.padEnd(10)} ${seconds(name).toFixed(2)} s, ${rate} MiB/s, at most ${memory.toFixed(0)} MiB of memory\n`,
       );
     }
-    process.stdout.write(`ratio      ${(seconds('embedded') / seconds('kafka')).toFixed(2)} of the embedded log's rate\n`);
+    process.stdout.write(
+      `ratio      ${(seconds('embedded') / seconds('kafka')).toFixed(2)} of the embedded log's rate\n`,
+    );
 
     const [broker] = cluster.brokers;
     const pauses = setInterval(() => {

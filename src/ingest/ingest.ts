@@ -112,7 +112,10 @@ async function ingestOne(
   }
 }
 
-/** Moves batches until the image's last; the next batch is asked for before the one at hand is durable. */
+/**
+ * Moves batches until the image's last; the next batch is asked for before the one at hand is durable, and its packs go out while the
+ * events of this one do.
+ */
 async function copyBatches(
   id: string,
   reader: ImageReader,
@@ -120,6 +123,7 @@ async function copyBatches(
   log: EventLog,
 ): Promise<ImageSummary> {
   let pending = reader.next();
+  let appended: Promise<void> = Promise.resolve();
   for (;;) {
     const batch: ReaderBatch = await pending;
     if (!batch.image) {
@@ -129,8 +133,12 @@ async function copyBatches(
     if (batch.packs.length) {
       await log.packs.put(batch.packs.map((pack) => ({ ...pack, storedBytes: pack.bytes.length, stream: id })));
     }
-    if (batch.events.length) await stream.append(...batch.events);
-    if (batch.image) return batch.image;
+    await appended;
+    if (batch.events.length) appended = stream.append(...batch.events);
+    appended.catch(() => undefined); // reported by the next await, unless the packs fail first
+    if (!batch.image) continue;
+    await appended;
+    return batch.image;
   }
 }
 

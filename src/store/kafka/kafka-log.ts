@@ -88,11 +88,11 @@ export class KafkaLog implements EventLog {
     private readonly cache: Db,
     readonly place: string,
     dir: string,
-    { opened, spread }: OpenedTopics,
+    { opened, spread, packPartitions }: OpenedTopics,
   ) {
     this.opened = opened;
     this.spread = spread;
-    this.packs = new KafkaPacks(cache, client, place, dir);
+    this.packs = new KafkaPacks(cache, client, place, dir, packPartitions);
   }
 
   end(): Promise<LogPosition> {

@@ -36,6 +36,7 @@ export class KafkaPacks implements PackStore {
     private readonly client: KafkaClient,
     private readonly place: string,
     storeDir: string,
+    private readonly topicPartitions: number,
   ) {
     this.local = new EmbeddedPacks(db, `${storeDir}/kafka.db`, storeDir);
     this.dir = this.local.dir;
@@ -80,10 +81,9 @@ export class KafkaPacks implements PackStore {
   }
 
   private async send(packs: readonly NewPack[]): Promise<Placed[]> {
-    const partitions = (await this.client.call('ends', { topic: 'packs' })).length;
     const byPartition = new Map<number, NewPack[]>();
     for (const pack of packs) {
-      const partition = partitionOf(pack.id, partitions);
+      const partition = partitionOf(pack.id, this.topicPartitions);
       byPartition.set(partition, [...(byPartition.get(partition) ?? []), pack]);
     }
     const sent = [...byPartition].map(async ([partition, some]) => {

@@ -23,10 +23,13 @@ export async function openFirstEvent(
   producer: Producer,
 ): Promise<OpenedTopics> {
   const topic = topicOf(settings, 'images');
-  const partitions = await reading.retried(async (cluster) => cluster.findTopicPartitionMetadata(topic).length);
+  const [partitions, packPartitions] = await reading.retried(async (cluster) => [
+    cluster.findTopicPartitionMetadata(topic).length,
+    cluster.findTopicPartitionMetadata(topicOf(settings, 'packs')).length,
+  ]);
   await refuseLost(settings, reading, topic, partitions);
   const first = await readFirst(reading, topic);
-  if (first) return openedOf(settings, first, partitions);
+  if (first) return { ...openedOf(settings, first, partitions), packPartitions };
   const mine: LogOpened = {
     logId: randomBytes(16).toString('hex'),
     schema: EVENT_SCHEMA,
@@ -43,7 +46,7 @@ export async function openFirstEvent(
     },
   ]);
   const winner = await readFirst(reading, topic);
-  if (winner) return openedOf(settings, winner, partitions);
+  if (winner) return { ...openedOf(settings, winner, partitions), packPartitions };
   throw new StoreError({
     reason: 'failed',
     operation: 'open',
@@ -65,7 +68,11 @@ async function readFirst(reading: Connection, topic: string): Promise<StoredMess
   });
 }
 
-function openedOf(settings: KafkaSettings, message: StoredMessage, partitions: number): OpenedTopics {
+function openedOf(
+  settings: KafkaSettings,
+  message: StoredMessage,
+  partitions: number,
+): Omit<OpenedTopics, 'packPartitions'> {
   const place = `${kafkaPlace(settings)}, partition 0, offset ${message.offset}`;
   const type = checkedType(message, place);
   if (type !== 'log-opened' || message.value === null) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sends batches: one at a time, acknowledged by all replicas in sync, each below the size that every broker takes. A batch is
+// Sends batches: one at a time to a partition, acknowledged by all replicas in sync, each below the size that every broker takes. A batch is
 // there whole or not at all. After any error nobody knows whether it arrived, or still will: the connection is thrown away, the
 // partition's tail is read again, and only what does not stand there is sent again. What arrives twice nevertheless, because a
 // request was late and not lost, is dropped by every reader, by (checkpoint, seq).
@@ -16,8 +16,8 @@ import type { KafkaSettings } from './url.js';
 const RECORD_OVERHEAD = 200;
 
 export class Producer {
-  /** One after the other: the turn of the next batch. */
-  private turn: Promise<unknown> = Promise.resolve();
+  /** Per partition, one after the other: the turn of the next batch. */
+  private readonly turns = new Map<string, Promise<unknown>>();
   /** Where the tail of a partition begins that may hold what was sent and not acknowledged. */
   private readonly tails = new Map<string, number>();
 
@@ -29,12 +29,16 @@ export class Producer {
 
   /** Offsets of the messages. Rejects with what stood in the way last. */
   send(topic: string, partition: number, messages: readonly TopicMessage[]): Promise<number[]> {
-    const sent = this.turn.then(async () => {
+    const turn = this.turns.get(`${topic} ${partition}`) ?? Promise.resolve();
+    const sent = turn.then(async () => {
       const offsets: number[] = [];
       for (const batch of batchesOf(messages)) offsets.push(...(await this.sendBatch(topic, partition, batch)));
       return offsets;
     });
-    this.turn = sent.catch(() => undefined);
+    this.turns.set(
+      `${topic} ${partition}`,
+      sent.catch(() => undefined),
+    );
     return sent;
   }
 

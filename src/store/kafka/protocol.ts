@@ -32,6 +32,8 @@ export interface OpenedTopics {
   readonly opened: LogOpened;
   /** Partitions among which checkpoints are spread: those that the topic had when the log was opened first. */
   readonly spread: number;
+  /** Partitions of the packs topic. */
+  readonly packPartitions: number;
 }
 
 export interface Fetched {
