@@ -4,7 +4,7 @@
 // test/contract/. Order of durability, kept by every writer: `opened`, packs, events, `sealed`, read back, answer.
 //
 // What every driver promises:
-//  - append() is all or none, and durable when it resolves;
+//  - append() is durable when it resolves; up to APPEND_BYTES_WHOLE it is all or none, of more a crash may leave the first of it;
 //  - all events of a checkpoint are in one partition, in the order in which they were appended;
 //  - offsets of a partition ascend and are never given twice; they may have holes;
 //  - an event that was read is read again the same, by everybody, from any earlier position.
@@ -50,6 +50,9 @@ export interface PackStore {
   partitions?(): Promise<readonly { readonly end: number; readonly here: number }[]>;
 }
 
+/** Bytes of events that every driver appends all or none. */
+export const APPEND_BYTES_WHOLE = 900_000;
+
 export interface EventLog {
   readonly kind: 'embedded' | 'kafka';
   /** Where it is, for messages: a file or a URL. */
@@ -60,7 +63,7 @@ export interface EventLog {
   /** End of the log now. */
   end(): Promise<LogPosition>;
   /**
-   * All events of one checkpoint, in one partition, in this order, all or none; durable when it resolves. A driver that can tell
+   * All events of one checkpoint, in one partition, in this order, durable when it resolves. A driver that can tell
    * refuses numbered events of a stream that was aborted (StoreError reason `fenced`); one that cannot leaves it to the readers.
    */
   append(events: readonly EventMessage[]): Promise<void>;
