@@ -117,6 +117,9 @@ const suites = [
   ['package', () => vitest(['test/package/'], { ...buildEnvironment(), CKPT_TEST_PACKAGE: '1' })],
 ];
 
+/** Suites that run only when they are asked for: npm run test:kafka. */
+const onRequest = new Set(['kafka']);
+
 await main(async () => {
   const args = process.argv.slice(2);
   if (args.includes('--list')) {
@@ -133,7 +136,7 @@ await main(async () => {
   const total = { ...none };
   const lines = [];
   for (const [name, body] of suites) {
-    if (only && !only.includes(name)) continue;
+    if (only ? !only.includes(name) : onRequest.has(name)) continue;
     process.stdout.write(`\n== ${name}\n`);
     const started = Date.now();
     let result;
