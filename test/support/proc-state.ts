@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What /proc tells about a process that a checkpoint must not change: mappings, resident pages, open files, signals, timers, limits.
-// Left out is what time or other processes change by themselves: CPU time, Referenced, Pss, the shared and private halves of clean
-// file pages, transparent-huge-page and soft-dirty bookkeeping.
+// Left out is what time or other processes change by themselves: CPU time, Referenced, Pss and Locked (which is one too; VmFlags have
+// `lo`), the shared and private halves of clean file pages, transparent-huge-page and soft-dirty bookkeeping.
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export type ProcState = Readonly<Record<string, string>>;
 
-const smapsFields = ['Size', 'Rss', 'Anonymous', 'Swap', 'Locked', 'LazyFree'];
+const smapsFields = ['Size', 'Rss', 'Anonymous', 'Swap', 'LazyFree'];
 const statusFields = [
   'Name Umask Tgid Ngid Pid PPid TracerPid Uid Gid FDSize Groups NStgid VmSize VmLck VmPin VmData VmStk VmExe VmLib VmPTE VmSwap',
   'CoreDumping THP_enabled Threads SigPnd ShdPnd SigBlk SigIgn SigCgt CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp',
