@@ -91,12 +91,13 @@ export class ProcessProgram {
 export interface MachineCheck {
   readonly [name: string]: {
     readonly ok: boolean;
-    /** save and restart need it */
-    readonly required?: boolean;
     readonly detail?: string;
     readonly hint?: string;
   };
 }
+
+/** The checks without which neither save nor restart works; the others only cost comfort. */
+export const requiredChecks: ReadonlySet<string> = new Set(['ptrace', 'procMem', 'pagemap', 'xstate', 'vdso']);
 
 /** Runs the checks of `ckpt doctor`. */
 export async function checkMachine(): Promise<MachineCheck> {

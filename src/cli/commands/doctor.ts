@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { CkptError } from '../../format/errors.js';
-import { checkMachine } from '../../process/program.js';
+import { checkMachine, requiredChecks } from '../../process/program.js';
 import { versions } from '../../version.js';
 import { defaultConfigPath } from '../config.js';
 import { contextOf } from '../context.js';
@@ -27,7 +27,7 @@ export function doctorCommand(): Command {
           );
         }
       }
-      const missing = Object.entries(checks).filter(([, check]) => !check.ok && check.required);
+      const missing = Object.entries(checks).filter(([name, check]) => !check.ok && requiredChecks.has(name));
       if (missing.length) {
         throw new CkptError(
           'unsupported',

@@ -43,7 +43,11 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
   if (options.lazy)
     throw new CkptError('unsupported', '--lazy is not there yet', 'leave it out: the whole image is restored first');
   if (options.via === 'kernel') {
-    throw new CkptError('unsupported', 'this kernel has no sys_restart', 'leave --via out to use the user-space twin');
+    throw new CkptError(
+      'unsupported',
+      'restart does not go through sys_restart yet',
+      'leave --via out to use the user-space twin',
+    );
   }
   const row = await ckpt.find(id);
   const detach = options.detach ?? false;

@@ -36,7 +36,7 @@ export function saveCommand(): Command {
       if (options.via === 'kernel') {
         throw new CkptError(
           'unsupported',
-          'this kernel has no sys_checkpoint',
+          'save does not go through sys_checkpoint yet',
           'leave --via out to use the user-space twin',
         );
       }
