@@ -51,6 +51,7 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
   }
   const row = await ckpt.find(id);
   const detach = options.detach ?? false;
+  const forwarding = detach ? undefined : new SignalForwarding();
   const progress = context.progress('restarting', row.image_bytes);
   const task = await ckpt
     .restart(row.id, {
@@ -63,19 +64,37 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
     .finally(() => progress.done());
   if (context.json) context.printJson({ id: row.id, pid: task.pid });
   else if (detach) context.print(String(task.pid));
-  if (!detach) forwardSignals(task);
+  forwarding?.to(task);
   const outcome = await task.outcome;
   return detach ? 0 : outcome.status;
 }
 
-/** Signals that end or poke a program are the task's; we stay to pass its status on. */
-function forwardSignals(task: RestartedTask): void {
-  for (const name of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => task.signal(name));
-  // A terminal sends these to its whole job, the task included: passed on, they would arrive twice.
-  const fromTerminal = [0, 1, 2].some((fd) => isatty(fd));
-  for (const name of ['SIGINT', 'SIGQUIT'] as const) {
-    process.on(name, () => {
-      if (!fromTerminal) task.signal(name);
-    });
+/**
+ * Signals that end or poke a program are the task's; we stay to pass its status on. Listens from now on: what comes before the task
+ * runs is passed on as soon as it does.
+ */
+class SignalForwarding {
+  #task: RestartedTask | undefined;
+  readonly #early: NodeJS.Signals[] = [];
+
+  constructor() {
+    for (const name of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => this.#pass(name));
+    // A terminal sends these to its whole job, the task included: passed on, they would arrive twice.
+    const fromTerminal = [0, 1, 2].some((fd) => isatty(fd));
+    for (const name of ['SIGINT', 'SIGQUIT'] as const) {
+      process.on(name, () => {
+        if (!fromTerminal) this.#pass(name);
+      });
+    }
+  }
+
+  #pass(name: NodeJS.Signals): void {
+    if (this.#task) this.#task.signal(name);
+    else this.#early.push(name);
+  }
+
+  to(task: RestartedTask): void {
+    this.#task = task;
+    for (const name of this.#early.splice(0)) task.signal(name);
   }
 }
