@@ -134,3 +134,9 @@ export function encodeValue<T extends keyof EventValues>(_type: T, value: EventV
 export function decodeValue<T extends keyof EventValues>(_type: T, value: Buffer): EventValues[T] {
   return JSON.parse(value.toString('utf8')) as EventValues[T];
 }
+
+/** The event that fences a stream. Whoever says it, it is the same, and harmless when the stream has ended already. */
+export function abortedEvent(checkpoint: string, reason: string, at = new Date()): EventMessage {
+  const value = encodeValue('aborted', { reason, at: at.toISOString() });
+  return { type: 'aborted', checkpoint, seq: SEQ_OUTSIDE, value };
+}

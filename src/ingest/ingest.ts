@@ -4,7 +4,7 @@
 // `sealed`. While the log makes one batch durable, the reader's threads already work on the next. Whatever goes wrong after
 // `opened` ends in `aborted`, so that no half image waits for anybody.
 import { EventChain } from '../format/chain.js';
-import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Opened, type WriterIdentity } from '../format/events.js';
+import { abortedEvent, encodeValue, type EventMessage, type Opened, type WriterIdentity } from '../format/events.js';
 import { newCheckpointId } from '../format/id.js';
 import { type Codec, type ImageReader, type ImageSummary, type PageIndex, type ReaderBatch } from '../codec/native.js';
 import type { EventLog } from '../store/log.js';
@@ -171,6 +171,5 @@ class StreamWriter {
 
 /** Fences the stream. When even that fails, the next command's fencing of dead writers does it. */
 async function abort(id: string, log: EventLog, why: Error): Promise<void> {
-  const value = encodeValue('aborted', { reason: why.message, at: new Date().toISOString() });
-  await log.append([{ type: 'aborted', checkpoint: id, seq: SEQ_OUTSIDE, value }]).catch(() => undefined);
+  await log.append([abortedEvent(id, why.message)]).catch(() => undefined);
 }

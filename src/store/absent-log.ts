@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The log of a store that is not there: it reads as empty and takes nothing. Looking must not create a store.
-import { randomBytes } from 'node:crypto';
-import { EVENT_SCHEMA } from '../format/generated/store.js';
 import type { LogOpened } from '../format/events.js';
 import { StoreError } from './errors.js';
 import type { EventLog, LogBatch, LogPosition, PackBatch, PackStore } from './log.js';
+import { newLogOpened } from './new-log.js';
 
 export class AbsentLog implements EventLog {
   readonly kind = 'embedded';
   /** Of no log: made up, and different each time. */
-  readonly opened: LogOpened = {
-    logId: randomBytes(16).toString('hex'),
-    schema: EVENT_SCHEMA,
-    hash: 'sha256',
-    salt: randomBytes(32).toString('hex'),
-    keyId: null,
-  };
+  readonly opened: LogOpened = newLogOpened();
   readonly packs: PackStore;
 
   constructor(readonly place: string) {

@@ -3,9 +3,8 @@
 // Streams whose writer has died stay open for ever unless somebody fences them with an `aborted` event. Only a writer that
 // is certainly gone is fenced: a process of this host that has ended, or one of an earlier boot. No clock decides, and if the
 // writer was alive after all, the log settles it: the first of `sealed` and `aborted` wins.
-import { encodeValue, SEQ_OUTSIDE } from '../format/events.js';
+import { abortedEvent } from '../format/events.js';
 import type { OpenStream } from './catalog/queries.js';
-import { CkptError } from '../format/errors.js';
 import type { EventLog } from './log.js';
 import { isGone } from './machine.js';
 
@@ -18,11 +17,5 @@ export async function abortStale(log: EventLog, streams: readonly OpenStream[], 
 
 /** Says that a stream will never be sealed. Harmless when it has ended already. */
 export async function abortStream(log: EventLog, checkpoint: string, reason: string, now = new Date()): Promise<void> {
-  const value = encodeValue('aborted', { reason, at: now.toISOString() });
-  await log.append([{ type: 'aborted', checkpoint, seq: SEQ_OUTSIDE, value }]);
-}
-
-/** Whether an append failed because the stream was aborted by somebody else. */
-export function isFenced(error: unknown): boolean {
-  return error instanceof CkptError && (error as { reason?: unknown }).reason === 'fenced';
+  await log.append([abortedEvent(checkpoint, reason, now)]);
 }

@@ -20,7 +20,7 @@ export { pageRuns, type PageRun } from './catalog/page-runs.js';
 export { openSql, type SqlResult, type SqlSession, type SqlValue } from './catalog/sql.js';
 export { openEmbeddedLog } from './embedded/embedded-log.js';
 export { errorCode, StoreError, storeError, type StoreReason } from './errors.js';
-export { abortStale, abortStream, isFenced } from './fencing.js';
+export { abortStale, abortStream } from './fencing.js';
 export type { EventLog, LogBatch, LogPosition, NewPack, PackBatch, PackInfo, PackStore } from './log.js';
 export { currentWriter, isGone, processStartTicks } from './machine.js';
 export { openStore, type Store, type StoreOptions } from './store.js';

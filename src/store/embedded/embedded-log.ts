@@ -2,7 +2,6 @@
 //
 // The embedded log: one SQLite file, one partition. A commit is an fsync of the write-ahead log, so an append that has
 // resolved survives a power cut. Any number of processes may use one file.
-import { randomBytes } from 'node:crypto';
 import type { Statement } from 'better-sqlite3';
 import { EVENT_SCHEMA } from '../../format/generated/store.js';
 import { decodeValue, encodeValue, eventTypes, SEQ_OUTSIDE } from '../../format/events.js';
@@ -13,6 +12,7 @@ import { errorCode, guarded, StoreError, storeError } from '../errors.js';
 import type { EventLog, LogBatch, LogPosition } from '../log.js';
 import { openDatabase, type Db } from '../sqlite.js';
 import { loadValue, storeValue } from '../stored-value.js';
+import { newLogOpened } from '../new-log.js';
 
 /** A batch is closed when its values pass this many bytes. */
 const BATCH_BYTES = 4 << 20;
@@ -178,13 +178,7 @@ export class EmbeddedLog implements EventLog {
 
   /** Several processes may be here at once: the first commits, the others take what it wrote. */
   private writeOpened(): LogOpened {
-    const mine: LogOpened = {
-      logId: randomBytes(16).toString('hex'),
-      schema: EVENT_SCHEMA,
-      hash: 'sha256',
-      salt: randomBytes(32).toString('hex'),
-      keyId: null,
-    };
+    const mine = newLogOpened();
     const write = this.db.transaction((): LogOpened => {
       const theirs = this.readOpened();
       if (theirs) return theirs;

@@ -3,9 +3,7 @@
 // Opening a log: its topics, then its first event. Of several machines that write one at once, the lowest offset of partition
 // 0 wins, and all of them read it back. Its header `partitions` says among how many checkpoints are spread, so that a topic
 // that is given more later keeps every stream where it is.
-import { randomBytes } from 'node:crypto';
-import { EVENT_SCHEMA } from '../../format/generated/store.js';
-import { decodeValue, encodeValue, SEQ_OUTSIDE, type LogOpened } from '../../format/events.js';
+import { decodeValue, encodeValue, SEQ_OUTSIDE } from '../../format/events.js';
 import { StoreError } from '../errors.js';
 import type { Connection } from './connection.js';
 import { checkedType, eventHeaders } from './event-messages.js';
@@ -15,6 +13,7 @@ import type { Producer } from './producer.js';
 import type { OpenedTopics, StoredMessage } from './protocol.js';
 import { topicOf } from './topics.js';
 import { kafkaPlace, type KafkaSettings } from './url.js';
+import { newLogOpened } from '../new-log.js';
 
 /** The log's first event, made when there is none. */
 export async function openFirstEvent(
@@ -30,13 +29,7 @@ export async function openFirstEvent(
   await refuseLost(settings, reading, topic, partitions);
   const first = await readFirst(reading, topic);
   if (first) return { ...openedOf(settings, first, partitions), packPartitions };
-  const mine: LogOpened = {
-    logId: randomBytes(16).toString('hex'),
-    schema: EVENT_SCHEMA,
-    hash: 'sha256',
-    salt: randomBytes(32).toString('hex'),
-    keyId: null,
-  };
+  const mine = newLogOpened();
   const event = { type: 'log-opened', checkpoint: mine.logId, seq: SEQ_OUTSIDE } as const;
   await producer.send(topic, 0, [
     {
