@@ -15,6 +15,11 @@ import type { EventMessage, LoggedEvent, LogOpened } from '../format/events.js';
 /** Per partition, the offset after the last event seen. A partition that is not listed is at 0. */
 export type LogPosition = readonly number[];
 
+/** Whether a position lies before another in any partition. */
+export function isBefore(position: LogPosition, other: LogPosition): boolean {
+  return other.some((next, partition) => (position[partition] ?? 0) < next);
+}
+
 export interface PackInfo {
   /** Hex SHA-256 of the pack's bytes before its trailing digest. */
   readonly id: string;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,10 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogOfLog } from '../../src/store/catalog/expected.js';
+import { openEmbeddedLog } from '../../src/store/embedded/embedded-log.js';
+import type { EventLog } from '../../src/store/log.js';
 import { currentWriter, processStartTicks } from '../../src/store/machine.js';
-import { openStore, type Store } from '../../src/store/store.js';
+import { openStore, type Store, type StoreOptions } from '../../src/store/store.js';
 import { deleted, fakeCodec, smallImage, streamOf } from './support/fake-image.js';
 
 let base: string;
@@ -25,11 +27,23 @@ afterEach(async () => {
   rmSync(base, { recursive: true, force: true });
 });
 
-async function open(create = true, more: { replaceDamagedCatalog?: boolean } = {}): Promise<Store> {
+async function open(create = true, more: Pick<StoreOptions, 'replaceDamagedCatalog' | 'openLog'> = {}): Promise<Store> {
   const store = await openStore({ dir, create, codec: fakeCodec, ...more });
   stores.push(store);
   return store;
 }
+
+/** project.mjs on the store, and how it ends: its exit code, signal, and what it said on standard error. */
+function startProjecting(prefix: string, count: number): { child: ChildProcess; end: Promise<unknown[]> } {
+  const program = fileURLToPath(new URL('programs/project.mjs', import.meta.url));
+  const child = spawn(process.execPath, [program, dir, prefix, String(count)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let words = '';
+  child.stderr.on('data', (bytes: Buffer) => (words += String(bytes)));
+  child.stdout.resume();
+  return { child, end: once(child, 'close').then(([code, signal]) => [code, signal, words]) };
+}
+
+const wellEnded = [0, null, ''];
 
 async function closeAll(): Promise<void> {
   for (const store of stores.splice(0)) await store.close();
@@ -168,14 +182,39 @@ describe('a catalog', () => {
     expect([...seen]).toEqual([20]);
   });
 
+  it('neither goes back nor counts as ahead when others project at any moment of a rebuild or a projection', async () => {
+    const other = await open();
+    let [meddle, turns] = [0, 0];
+    /** Says where its log ended before others appended to it and projected that. */
+    const openLog = (): Promise<EventLog> => {
+      const log = openEmbeddedLog({ dir });
+      const end = log.end.bind(log);
+      log.end = async () => {
+        const known = await end();
+        if (meddle-- > 0) {
+          await other.log.append(streamOf(smallImage(`m${meddle}-${turns++}`)));
+          await other.catchUp();
+        }
+        return known;
+      };
+      return Promise.resolve(log);
+    };
+    const store = await open(true, { openLog });
+    for (const turn of [1, 2, 3, 6]) {
+      meddle = turn;
+      await store.rebuild();
+      expect(store.position()).toEqual(await other.log.end());
+      meddle = 1;
+      await store.catchUp();
+      expect(store.position()).toEqual(await other.log.end());
+    }
+    expect(store.catalogDigest()).toBe(await catalogOfLog(other.log, fakeCodec));
+  });
+
   it('is projected by many processes at once as by one', async () => {
     const store = await open();
-    const program = fileURLToPath(new URL('programs/project.mjs', import.meta.url));
-    const children = Array.from({ length: 4 }, (_, index) =>
-      spawn(process.execPath, [program, dir, `w${index}`, '15'], { stdio: ['ignore', 'ignore', 'inherit'] }),
-    );
-    const ends = await Promise.all(children.map((child) => once(child, 'exit')));
-    expect(ends).toEqual(children.map(() => [0, null]));
+    const children = Array.from({ length: 4 }, (_, index) => startProjecting(`w${index}`, 15));
+    expect(await Promise.all(children.map(({ end }) => end))).toEqual(children.map(() => wellEnded));
     await store.catchUp();
     expect(store.catalog.list()).toHaveLength(60);
     expect(store.catalogDigest()).toBe(await catalogOfLog(store.log, fakeCodec));
@@ -183,18 +222,15 @@ describe('a catalog', () => {
 
   it('is rebuilt again and again while others write and project', async () => {
     const store = await open();
-    const program = fileURLToPath(new URL('programs/project.mjs', import.meta.url));
-    const children = ['r0', 'r1'].map((prefix) =>
-      spawn(process.execPath, [program, dir, prefix, '25'], { stdio: ['ignore', 'ignore', 'inherit'] }),
-    );
-    const ends = Promise.all(children.map((child) => once(child, 'exit')));
+    const children = ['r0', 'r1'].map((prefix) => startProjecting(prefix, 25));
+    const ends = Promise.all(children.map(({ end }) => end));
     let running = true;
     void ends.then(() => (running = false));
     while (running) {
       await store.rebuild();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    expect(await ends).toEqual(children.map(() => [0, null]));
+    expect(await ends).toEqual(children.map(() => wellEnded));
     await store.catchUp();
     expect(store.catalog.list()).toHaveLength(50);
     expect(store.catalogDigest()).toBe(await catalogOfLog(store.log, fakeCodec));
@@ -203,16 +239,12 @@ describe('a catalog', () => {
 
   it('is whole after its projector is killed, again and again', async () => {
     const store = await open();
-    const program = fileURLToPath(new URL('programs/project.mjs', import.meta.url));
     for (let round = 0; round < 8; round++) {
-      const child = spawn(process.execPath, [program, dir, `k${round}`, '1000'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const { child, end } = startProjecting(`k${round}`, 1000);
       if (child.stdout) await once(child.stdout, 'data');
       await new Promise((resolve) => setTimeout(resolve, round * 13));
-      const exit = once(child, 'exit');
       child.kill('SIGKILL');
-      await exit;
+      expect(await end).toEqual([null, 'SIGKILL', '']);
     }
     await store.catchUp();
     expect(store.catalogDigest()).toBe(await catalogOfLog(store.log, fakeCodec));

@@ -5,7 +5,7 @@
 // the write lock reads the position again and takes only what lies behind it.
 import type { LoggedEvent, Restored } from '../../format/events.js';
 import { StoreError, storeError } from '../errors.js';
-import type { EventLog, LogBatch, LogPosition, PackInfo } from '../log.js';
+import { isBefore, type EventLog, type LogBatch, type LogPosition, type PackInfo } from '../log.js';
 import { readValue } from './event-values.js';
 import type { Db } from '../sqlite.js';
 import { ImageStream, type PagesCodec } from './image-stream.js';
@@ -25,16 +25,15 @@ export class Projection {
 
   /** Position up to which the log is projected. */
   position(): number[] {
-    const position: number[] = [];
-    for (const { partition, next } of this.rows.position.all()) position[partition] = next;
-    for (let partition = 0; partition < position.length; partition++) position[partition] ??= 0;
-    return position;
+    return positionOf(this.db);
   }
 
   /** Takes the log's events and packs up to its end at the time of the call. StoreError. */
   async catchUp(log: EventLog): Promise<void> {
+    // The position first: while the end is asked for, others may append and project what they appended.
+    const position = this.position();
     const end = await log.end();
-    this.checkLog(log, end);
+    this.checkLog(log, position, end);
     // Packs first: whatever an event names was put before it.
     await this.takePacks(log);
     while (isBefore(this.position(), end)) await this.takeEvents(log, end);
@@ -53,7 +52,7 @@ export class Projection {
     throw new StoreError({ reason: 'failed', operation: 'read', place: log.place, problem });
   }
 
-  private checkLog(log: EventLog, end: LogPosition): void {
+  private checkLog(log: EventLog, position: LogPosition, end: LogPosition): void {
     const known = this.rows.meta.get('log_id');
     if (known === undefined) {
       this.transact(() => this.rows.putMeta.run('log_id', log.opened.logId));
@@ -62,7 +61,7 @@ export class Projection {
     const problem =
       known !== log.opened.logId
         ? `belongs to log ${known}, not to ${log.opened.logId} of ${log.place}`
-        : isBefore(end, this.position())
+        : isBefore(end, position)
           ? `is ahead of ${log.place}, which must have been replaced`
           : null;
     if (problem === null) return;
@@ -187,7 +186,12 @@ export class Projection {
   }
 }
 
-/** Whether a position lies before another in any partition. */
-function isBefore(position: LogPosition, other: LogPosition): boolean {
-  return other.some((next, partition) => (position[partition] ?? 0) < next);
+/** Position up to which a catalog has come. */
+export function positionOf(db: Db): number[] {
+  const rows = db
+    .prepare<[], { partition: number; next: number }>('SELECT partition, next FROM main.log_position')
+    .all();
+  const position = Array.from({ length: Math.max(0, ...rows.map((row) => row.partition + 1)) }, () => 0);
+  for (const { partition, next } of rows) position[partition] = next;
+  return position;
 }

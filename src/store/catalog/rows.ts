@@ -99,7 +99,6 @@ export class CatalogRows {
   readonly setPackLive: Statement<[Buffer, number, number]>;
   readonly sealedSlots: Statement<[number], Buffer>;
   readonly insertRestore: Statement<Params>;
-  readonly position: Statement<[], { partition: number; next: number }>;
   readonly putPosition: Statement<[number, number]>;
   readonly meta: Statement<[string], string>;
   readonly putMeta: Statement<[string, string]>;
@@ -156,7 +155,6 @@ export class CatalogRows {
       `INSERT INTO restore (restore_id, checkpoint_id, at, host, pid, result) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (restore_id) DO UPDATE SET result = excluded.result WHERE result = 'running'`,
     );
-    this.position = db.prepare('SELECT partition, next FROM log_position ORDER BY partition');
     this.putPosition = db.prepare('INSERT OR REPLACE INTO log_position (partition, next) VALUES (?, ?)');
     this.meta = pluck('SELECT value FROM meta WHERE key = ?');
     this.putMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
