@@ -10,6 +10,8 @@ import { Failure, installed, step } from '../lib/run.mjs';
 
 /** The version that tests run against. */
 export const KAFKA_VERSION = '3.9.1';
+/** The version that most of them run against once more. */
+export const KAFKA_VERSION_NEXT = '4.0.0';
 
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 
@@ -30,7 +32,7 @@ export async function bringJars(version = KAFKA_VERSION) {
   mkdirSync(dirname(dir), { recursive: true });
   try {
     await step(`Apache Kafka ${version}`, 'mvn', [
-      ...['-q', '-B', '-ntp', '-C', '-f', pom, `-Dkafka.version=${version}`],
+      ...['-q', '-B', '-ntp', '-C', '-Dmaven.wagon.http.retryHandler.count=5', '-f', pom, `-Dkafka.version=${version}`],
       ...['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${partial}`],
     ]);
     // Whole or not at all; another process may have been faster.

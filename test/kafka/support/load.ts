@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A load of ingests, and what must hold after whatever happened to them.
-import { writeFileSync } from 'node:fs';
+// A load of ingests on several machines (stores of their own), which goes on until it is told to stop.
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
-import { loadCodec } from '../../../src/codec/native.js';
-import { rebuildImage } from '../../../src/restore/rebuild.js';
-import { storedImage } from '../../../src/stored-image.js';
-import { verifyStore } from '../../../src/verify.js';
 import { buildImage, plainShape, rowOfPages } from '../../support/image-generator.js';
-import { digestOf, runCkpt, startCkpt, withFreshCatalog, type Running } from './ckpt.js';
+import { digestOf, startCkpt, type Running } from './ckpt.js';
 
 /** Pages of an image: large enough for some batches and packs. */
 const PAGES = 1500;
+
+type Kind = 'ingester' | 'projector';
 
 export class Load {
   /** Acknowledged checkpoints, and the digest of what was given. */
@@ -20,77 +17,79 @@ export class Load {
   readonly failures: string[] = [];
   private stopped = false;
   private made = 0;
-  private readonly running = new Set<Running>();
+  private readonly running = new Set<Running & { kind: Kind }>();
+  private readonly work: Promise<void>[] = [];
+  private waiting: (() => void)[] = [];
 
   constructor(
-    private readonly dir: string,
-    private readonly url: string,
+    readonly dir: string,
+    readonly url: string,
     private readonly seed: number,
   ) {}
 
-  /** One machine that ingests one image after the other, until stop(). */
-  async ingest(machine: string): Promise<void> {
+  /** Machines that ingest one image after the other. */
+  ingest(...machines: string[]): this {
+    for (const machine of machines) this.work.push(this.goOnIngesting(machine));
+    return this;
+  }
+
+  /** Machines that do nothing but project. */
+  project(...machines: string[]): this {
+    for (const machine of machines) this.work.push(this.goOnProjecting(machine));
+    return this;
+  }
+
+  machine(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** Resolves when so many more checkpoints have been acknowledged. */
+  async more(count: number): Promise<void> {
+    const wanted = this.acknowledged.size + count;
+    while (this.acknowledged.size < wanted) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Ends one of the processes that run now, at any moment of its life. False: none runs. */
+  kill(kind: Kind, random: (bound: number) => number): boolean {
+    const some = [...this.running].filter((one) => one.kind === kind);
+    return some[random(some.length)]?.child.kill('SIGKILL') ?? false;
+  }
+
+  /** Resolves when everything under way has come to its end. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all(this.work);
+  }
+
+  private async goOnIngesting(machine: string): Promise<void> {
     while (!this.stopped) {
       const number = ++this.made;
       const mappings = [rowOfPages(PAGES, 'noise', 'text', 'repeated', 'noise')];
       const { bytes } = buildImage(plainShape(2, { seed: this.seed + number, mappings }));
       const file = join(this.dir, `${number}.img`);
       writeFileSync(file, bytes);
-      const running = startCkpt(join(this.dir, machine), this.url, 'ingest', file, '--name', `n${number}`);
-      this.running.add(running);
-      const { code, stdout, stderr } = await running.ended;
+      const { code, stdout, stderr } = await this.run('ingester', machine, 'ingest', file, '--name', `n${number}`);
+      rmSync(file);
+      if (code === 0) {
+        this.acknowledged.set(stdout.toString().trim(), digestOf(bytes));
+        for (const resolve of this.waiting.splice(0)) resolve();
+      } else {
+        this.failures.push(stderr.trim());
+      }
+    }
+  }
+
+  private async goOnProjecting(machine: string): Promise<void> {
+    while (!this.stopped) await this.run('projector', machine, 'ls');
+  }
+
+  private async run(kind: Kind, machine: string, ...args: string[]): Promise<Awaited<Running['ended']>> {
+    const running = { ...startCkpt(this.machine(machine), this.url, ...args), kind };
+    this.running.add(running);
+    try {
+      return await running.ended;
+    } finally {
       this.running.delete(running);
-      if (code === 0) this.acknowledged.set(stdout.toString().trim(), digestOf(bytes));
-      else this.failures.push(stderr.trim());
     }
-  }
-
-  /** A machine that does nothing but project. */
-  async project(machine: string): Promise<void> {
-    while (!this.stopped) {
-      const running = startCkpt(join(this.dir, machine), this.url, 'ls');
-      this.running.add(running);
-      await running.ended;
-      this.running.delete(running);
-    }
-  }
-
-  /** Ends one of the processes that run now. */
-  kill(random: (bound: number) => number): void {
-    const all = [...this.running];
-    all[random(all.length)]?.child.kill('SIGKILL');
-  }
-
-  stop(): void {
-    this.stopped = true;
-  }
-}
-
-/** Everything acknowledged is there, bit for bit, once; nothing is half visible; verify is clean; catalogs are equal. */
-export async function expectNothingLost(load: Load, url: string, machines: readonly string[]): Promise<void> {
-  const codec = loadCodec();
-  const digest = await withFreshCatalog(url, async (store) => {
-    await store.abortStale();
-    await store.catchUp();
-    const rows = store.catalog.list();
-    const ids = rows.map((row) => row.id);
-    expect(new Set(ids).size).toBe(ids.length);
-    for (const id of load.acknowledged.keys()) expect(ids, `acknowledged ${id}`).toContain(id);
-    const names = rows.filter((row) => load.acknowledged.has(row.id)).map((row) => row.name);
-    expect(new Set(names).size).toBe(names.length);
-    expect(store.catalog.list({ states: ['damaged'] })).toEqual([]);
-    const env = { codec, salt: Buffer.from(store.log.opened.salt, 'hex'), packsDir: store.log.packs.dir };
-    expect((await verifyStore(store, env)).damage).toEqual([]);
-    for (const row of rows) await rebuildImage(storedImage(store, row.id), -1, env);
-    return store.catalogDigest();
-  });
-  expect(await withFreshCatalog(url, async (store) => store.catalogDigest())).toBe(digest);
-  for (const machine of machines) {
-    for (const [id, wanted] of load.acknowledged) {
-      const { code, stdout, stderr } = await runCkpt(machine, url, 'export', id);
-      expect(code, stderr).toBe(0);
-      expect(digestOf(stdout), id).toBe(wanted);
-    }
-    expect(await runCkpt(machine, url, 'verify')).toMatchObject({ code: 0 });
   }
 }
