@@ -91,12 +91,12 @@ await withScratch(async (dir) => {
 		if (flag('--across')) return;
 	}
 	const seed = value('--seed', String(Date.now() % 1_000_000));
-	const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '10000')];
-	if (!flag('--debug') && !flag('--mutate')) await run('plain', 'plain', ['ktest', ...only], 300_000, dir);
-	if (!flag('--plain') && !flag('--mutate')) await run('debug', 'debug', ['ktest', ...only], 900_000, dir);
+	const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '2000')];
+	if (!flag('--debug') && !flag('--mutate')) await run('plain', 'plain', ['ktest', ...only], 1_200_000, dir);
+	if (!flag('--plain') && !flag('--mutate')) await run('debug', 'debug', ['ktest', ...only], 2_400_000, dir);
 	if (!flag('--plain') && (flag('--mutate') || only.length === 0))
-		await run('mutation', 'debug', mutate, 1_800_000, dir);
-	if (flag('--plain') && flag('--mutate')) await run('mutation', 'plain', mutate, 600_000, dir);
+		await run('mutation', 'debug', mutate, 3_600_000, dir);
+	if (flag('--plain') && flag('--mutate')) await run('mutation', 'plain', mutate, 1_800_000, dir);
 });
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
