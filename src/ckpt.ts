@@ -16,8 +16,10 @@ import { TaskRestart, type TaskOutcome } from './restore/task-restart.js';
 import { storedImage } from './stored-image.js';
 import {
   openStore,
+  type AskOptions,
   type CheckpointRow,
   type RecordEntry,
+  type SqlAnswer,
   type SqlValue,
   type Store,
   type StoreOptions,
@@ -27,12 +29,15 @@ import { storeSizes, type StoreSizes } from './sizes.js';
 import { verifyStore, type VerifyReport } from './verify.js';
 
 export type {
+  AskOptions,
   CheckpointRow,
   IngestResult,
   LogEventFilter,
   LogEventView,
   LogSummary,
   RecordEntry,
+  SqlAnswer,
+  SqlValue,
   StoreSizes,
   TaskOutcome,
   VerifyReport,
@@ -301,17 +306,17 @@ export class Ckpt {
     return promised(() => this.store.catalog.records(id));
   }
 
-  /** Rows of a read-only statement; integers come as bigint. */
-  sql(query: string): Promise<{ columns: readonly string[]; rows: SqlValue[][] }> {
-    return promised(() => {
-      const session = this.store.openSql();
-      try {
-        const { columns, rows } = session.query(query);
-        return { columns, rows: Array.from(rows, (row) => [...row]) };
-      } finally {
-        session.close();
-      }
-    });
+  /** All rows of a read-only statement; integers come as bigint. It runs in a process of its own: StoreError when that is cut off. */
+  async sql(query: string, options?: AskOptions): Promise<{ columns: readonly string[]; rows: SqlValue[][] }> {
+    const { columns, batches } = await this.sqlBatches(query, options);
+    const rows: SqlValue[][] = [];
+    for await (const batch of batches) for (const row of batch) rows.push([...row]);
+    return { columns, rows };
+  }
+
+  /** The same as they are found, in batches of bounded size; leaving the iteration ends the query. */
+  sqlBatches(query: string, options?: AskOptions): Promise<SqlAnswer> {
+    return this.store.askSql(query, options);
   }
 
   /** What the store holds, and the bytes of its files. */

@@ -3,6 +3,7 @@
 // The typed library: `import { Ckpt } from 'ckpt'`. docs/examples/library.mjs uses it.
 export {
   Ckpt,
+  type AskOptions,
   type CheckpointRow,
   type CkptOptions,
   type IngestOptions,
@@ -12,6 +13,8 @@ export {
   type RestartOptions,
   type SaveOptions,
   type SaveResult,
+  type SqlAnswer,
+  type SqlValue,
   type StoreSizes,
   type TaskOutcome,
   type VerifyReport,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What every command gets: the settings, the store, where to print, and when to stop.
+import { once } from 'node:events';
 import type { Command } from 'commander';
 import { Ckpt, type CheckpointRow, type CkptOptions } from '../ckpt.js';
 import { CkptError } from '../format/errors.js';
@@ -70,6 +71,12 @@ export class Context {
   /** Data, for standard output. */
   print(text: string): void {
     process.stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
+  }
+
+  /** Data of any length; resolves when there is room for more. */
+  async write(text: string | Buffer): Promise<void> {
+    if (text.length === 0 || process.stdout.write(text)) return;
+    await once(process.stdout, 'drain');
   }
 
   printJson(value: unknown): void {

@@ -47,16 +47,60 @@ export function cell(value: Value): string {
 
 /** An aligned table; columns of numbers are set flush right. Empty text when there are no rows. */
 export function table(header: readonly string[], rows: readonly (readonly Value[])[]): string {
-  if (!rows.length) return '';
-  const cells = rows.map((row) => row.map(cell));
-  const numeric = header.map((_, i) =>
-    rows.every((row) => row[i] === null || ['number', 'bigint'].includes(typeof row[i])),
-  );
-  const widths = header.map((name, i) => Math.max(name.length, ...cells.map((row) => (row[i] ?? '').length)));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((text, i) => (numeric[i] ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd();
-  return [line(header), ...cells.map(line), ''].join('\n');
+  const streamed = new StreamedTable(header, Infinity);
+  return streamed.take(rows) + streamed.end();
+}
+
+/** Rows that decide the widths of a table that is printed as it comes. */
+const FITTED_ROWS = 1000;
+
+/** An aligned table of any length in bounded memory: the first rows decide the widths, what is wider later on sticks out. */
+export class StreamedTable {
+  /** Rows taken so far. */
+  rows = 0;
+  private waiting: (readonly Value[])[] = [];
+  private layout: { readonly numeric: readonly boolean[]; readonly widths: readonly number[] } | undefined;
+
+  constructor(
+    private readonly header: readonly string[],
+    private readonly fittedRows = FITTED_ROWS,
+  ) {}
+
+  /** The text that these rows complete. */
+  take(rows: readonly (readonly Value[])[]): string {
+    this.rows += rows.length;
+    if (this.layout) return rows.map((row) => this.line(row)).join('');
+    for (const row of rows) this.waiting.push(row);
+    return this.waiting.length < this.fittedRows ? '' : this.end();
+  }
+
+  /** What is still waiting. */
+  end(): string {
+    const rows = this.waiting;
+    if (rows.length === 0) return '';
+    this.waiting = [];
+    const numeric = this.header.map((_, i) =>
+      rows.every((row) => row[i] === null || ['number', 'bigint'].includes(typeof row[i])),
+    );
+    const widths = this.header.map((name, i) =>
+      rows.reduce((widest, row) => Math.max(widest, width(cell(row[i]))), width(cell(name))),
+    );
+    this.layout = { numeric, widths };
+    return this.line(this.header) + rows.map((row) => this.line(row)).join('');
+  }
+
+  private line(row: readonly Value[]): string {
+    const cells = row.map((value, i) => {
+      const text = cell(value);
+      const pad = ' '.repeat(Math.max(0, (this.layout?.widths[i] ?? 0) - width(text)));
+      return this.layout?.numeric[i] ? pad + text : text + pad;
+    });
+    return `${cells.join('  ').trimEnd()}\n`;
+  }
+}
+
+/** Characters, not UTF-16 units. */
+function width(text: string): number {
+  // eslint-disable-next-line no-control-regex -- the usual case, quickly
+  return /^[\x00-\x7f]*$/.test(text) ? text.length : [...text].length;
 }

@@ -18,6 +18,7 @@ export type {
 } from './catalog/queries.js';
 export { pageRuns, type PageRun } from './catalog/page-runs.js';
 export { openSql, type SqlResult, type SqlSession, type SqlValue } from './catalog/sql.js';
+export { QUERY_TIMEOUT_MS, type AskOptions, type SqlAnswer } from './sql/ask.js';
 export { openEmbeddedLog } from './embedded/embedded-log.js';
 export { errorCode, StoreError, storeError, type StoreReason } from './errors.js';
 export { abortStale, abortStream } from './fencing.js';

@@ -2,6 +2,7 @@
 //
 // A store: a directory with the log (or a way to it), its packs, and the catalog that is projected from them.
 import { existsSync, renameSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Codec } from '../codec/native.js';
 import type { WriterIdentity } from '../format/events.js';
 import { AbsentLog } from './absent-log.js';
@@ -11,6 +12,7 @@ import { rebuildCatalog } from './catalog/rebuild.js';
 import { CatalogQueries } from './catalog/queries.js';
 import { catalogSchema } from './catalog/schema.js';
 import { openSql, type SqlSession } from './catalog/sql.js';
+import { askSql, type AskOptions, type SqlAnswer } from './sql/ask.js';
 import { makeDirectory } from './directories.js';
 import { openEmbeddedLog } from './embedded/embedded-log.js';
 import { errorCode, StoreError, storeError } from './errors.js';
@@ -47,8 +49,10 @@ export interface Store {
   rebuild(): Promise<void>;
   /** Fences the open streams whose writer is gone and projects that; returns their ids. */
   abortStale(): Promise<string[]>;
-  /** A read-only session over the catalog with the table functions. The caller closes it. */
+  /** A read-only session over the catalog with the table functions, on this thread. The caller closes it. */
   openSql(): SqlSession;
+  /** A read-only statement in a process of its own, with a limit of time and of memory. StoreError. */
+  askSql(query: string, options?: AskOptions): Promise<SqlAnswer>;
   /** Hex digest of all that the catalog says. */
   catalogDigest(): string;
   close(): Promise<void>;
@@ -173,6 +177,11 @@ class OpenedStore implements Store {
 
   openSql(): SqlSession {
     return openSql(this.exists ? this.catalogPath : this.db.serialize(), this.log.packs.dir);
+  }
+
+  askSql(query: string, options?: AskOptions): Promise<SqlAnswer> {
+    const catalog = this.exists ? resolve(this.catalogPath) : null;
+    return askSql({ catalog, packsDir: resolve(this.log.packs.dir), query }, options);
   }
 
   catalogDigest(): string {

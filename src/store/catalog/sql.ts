@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Read-only SQL over the catalog, for `ckpt sql`. The connection cannot write, and a statement must return rows; integers come as
-// bigint, never rounded. A query runs on the caller's thread until it ends: who lets strangers ask does it in a process that
-// can be killed.
+// bigint, never rounded. A query runs on the caller's thread until it ends: src/store/sql/ asks in a process that can be killed.
 import Database from 'better-sqlite3';
 import { StoreError } from '../errors.js';
 import { BUSY_TIMEOUT_MS, type Db } from '../sqlite.js';
+import { refusal } from './sql-guard.js';
 import { addTableFunctions } from './table-functions.js';
 
 export type SqlValue = bigint | number | string | Buffer | null;
@@ -25,7 +25,13 @@ export interface SqlSession {
 
 /** Over a catalog file, or the bytes of one. */
 export function openSql(catalog: string | Buffer, packsDir: string): SqlSession {
-  const open = (): Db => new Database(catalog, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+  const open = (): Db => {
+    const db = new Database(catalog, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+    db.pragma('query_only = ON');
+    db.pragma('trusted_schema = OFF');
+    db.pragma('cell_size_check = ON');
+    return db;
+  };
   const db = open();
   // A table function may not use the connection that is running it.
   const behind = open();
@@ -41,6 +47,8 @@ export function openSql(catalog: string | Buffer, packsDir: string): SqlSession 
 
 function query(db: Db, sql: string): SqlResult {
   return asked(() => {
+    const refused = refusal(sql);
+    if (refused !== null) throw new Error(refused);
     const statement = db.prepare<[], SqlValue[]>(sql);
     if (!statement.reader || !statement.readonly)
       throw new Error('only a statement that reads and returns rows is allowed');
@@ -70,7 +78,7 @@ function asked<T>(work: () => T): T {
     return work();
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause);
-    const hint = 'ckpt sql --help shows the tables';
+    const hint = 'ckpt sql --schema shows the tables';
     if (cause instanceof StoreError) throw cause;
     throw new StoreError({ reason: 'query', operation: 'sql', place: 'query', problem, hint, cause });
   }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Page maps as SQL: vma_page(checkpoint_id) and page_diff(id_a, id_b). Rows are made as the query pulls them.
+// Page maps as SQL: vma_page(checkpoint_id), page_diff(id_a, id_b), page_share(id_a, id_b) and would_free(checkpoint_id). Rows
+// are made as the query pulls them.
 import { PAGE_BYTES } from '../../format/generated/image.js';
 import { StoreError } from '../errors.js';
 import type { Db } from '../sqlite.js';
 import { loadValue, type StoredValue } from '../stored-value.js';
 import { comparePages } from './page-diff.js';
 import { PackDirectories } from './pack-directories.js';
+import { freedSlots, sharedSlots } from './pack-shares.js';
 import { pageRuns, type PageRun } from './page-runs.js';
 
 /** Adds them to a connection; `behind` is another connection to the same catalog. */
@@ -28,6 +30,22 @@ export function addTableFunctions(db: Db, behind: Db, packsDir: string): void {
         const addr = address(page);
         yield [addr, change, hexAddress(addr)];
       }
+    },
+  });
+  db.table('page_share', {
+    parameters: ['id_a', 'id_b'],
+    columns: ['pack_id', 'pages', 'raw_bytes'],
+    rows: function* (a: unknown, b: unknown) {
+      for (const { pack, pages } of sharedSlots(behind, imageNumber(behind, a), imageNumber(behind, b)))
+        yield [pack, BigInt(pages), BigInt(pages * PAGE_BYTES)];
+    },
+  });
+  db.table('would_free', {
+    parameters: ['checkpoint_id'],
+    columns: ['pack_id', 'pages', 'left_pages', 'stored_bytes'],
+    rows: function* (id: unknown) {
+      for (const { pack, pages, leftPages, storedBytes } of freedSlots(behind, imageNumber(behind, id)))
+        yield [pack, BigInt(pages), BigInt(leftPages), BigInt(storedBytes)];
     },
   });
 }
@@ -58,7 +76,7 @@ function imageNumber(db: Db, id: unknown): number {
     operation: 'sql',
     place: JSON.stringify(String(id)),
     problem: 'no such checkpoint',
-    hint: 'vma_page and page_diff take full ids',
+    hint: 'table functions take full ids',
   });
 }
 

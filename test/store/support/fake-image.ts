@@ -49,6 +49,9 @@ export interface FakeVma {
   readonly pages: number;
   readonly path: string | null;
   readonly runs: readonly Run[];
+  /** Version 2: PROT_ bits, default 3, and VMA2_F_ bits, default 0. */
+  readonly prot?: number;
+  readonly flags?: number;
 }
 
 export interface FakeImage {
@@ -59,6 +62,9 @@ export interface FakeImage {
   readonly comm: string;
   readonly startTicks: number;
   readonly vmas: readonly FakeVma[];
+  /** Version 2: default `box` and `6.1.0-test`. */
+  readonly host?: string;
+  readonly kernelRelease?: string;
 }
 
 /** The pages event codec in TypeScript: what the native one answers, slowly. */
@@ -194,8 +200,8 @@ function parts2(image: FakeImage): Part[] {
   const machine = encodeCr2Machine({
     pageBytes: 4096,
     taskCount: 1,
-    hostname: 'box',
-    kernelRelease: '6.1.0-test',
+    hostname: image.host ?? 'box',
+    kernelRelease: image.kernelRelease ?? '6.1.0-test',
     bootId: Buffer.alloc(16, 2),
   });
   const parts: Part[] = [
@@ -214,7 +220,8 @@ function parts2(image: FakeImage): Part[] {
       kind: vma.path === null ? Vma2Kind.ANON : Vma2Kind.FILE_PRIVATE,
       start: BigInt(vma.start) * 4096n,
       end: BigInt(vma.start + vma.pages) * 4096n,
-      prot: 3,
+      prot: vma.prot ?? 3,
+      flags: vma.flags ?? 0,
       pathBytes: name.length,
     });
     parts.push(['record', record2(RecordType.VMA2, pid, Buffer.concat([payload, name]))]);
