@@ -101,6 +101,5 @@ export class StreamedTable {
 
 /** Characters, not UTF-16 units. */
 function width(text: string): number {
-  // eslint-disable-next-line no-control-regex -- the usual case, quickly
-  return /^[\x00-\x7f]*$/.test(text) ? text.length : [...text].length;
+  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }

@@ -47,7 +47,7 @@ export function* freedSlots(db: Db, image: number): Generator<FreedSlots> {
     .pluck();
   for (const { pack, id, slots, pages, stored } of packs) {
     const left = wholeBitmap(null);
-    for (const used of others.iterate(pack, image)) addSlots(left, used as unknown as Buffer);
+    for (const used of others.iterate(pack, image)) addSlots(left, used);
     const leftPages = countSlots(left);
     const all = wholeBitmap(left);
     addSlots(all, slots);

@@ -43,7 +43,7 @@ export function refusal(sql: string): string | null {
     rest = rest.replace(blank, '');
     const match = word.exec(rest);
     rest = rest.slice(match?.[0].length ?? 0);
-    return (match?.slice(1).find((name) => name !== undefined) ?? '').toLowerCase();
+    return (match?.slice(1).find(Boolean) ?? '').toLowerCase();
   };
   let first = next();
   if (first === 'explain') {
