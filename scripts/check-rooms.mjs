@@ -17,7 +17,7 @@ const rooms = {
   store: { format: 'all', codec: 'all' },
   ingest: { format: 'all', codec: 'all', process: 'all', store: 'types' },
   restore: { format: 'all', codec: 'all', process: 'all', store: 'types' },
-  service: { format: 'all', codec: 'all', process: 'all', store: 'all', restore: 'all' },
+  service: { format: 'all', codec: 'all', process: 'all', store: 'all', restore: 'all', library: 'all' },
   cli: {
     format: 'all',
     codec: 'all',

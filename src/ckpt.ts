@@ -4,9 +4,9 @@
 // and nowhere else.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { loadCodec, type Codec, type ImageSummary, type PageIndex } from './codec/native.js';
+import { loadCodec, type ByteRange, type Codec, type ImageSummary, type PageIndex } from './codec/native.js';
 import { CkptError } from './format/errors.js';
-import { encodeValue, SEQ_OUTSIDE, type EventMessage } from './format/events.js';
+import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Restored } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
@@ -17,6 +17,7 @@ import { storedImage } from './stored-image.js';
 import {
   openStore,
   type AskOptions,
+  type CheckpointFilter,
   type CheckpointRow,
   type RecordEntry,
   type SqlAnswer,
@@ -30,6 +31,7 @@ import { verifyStore, type VerifyReport } from './verify.js';
 
 export type {
   AskOptions,
+  CheckpointFilter,
   CheckpointRow,
   IngestResult,
   LogEventFilter,
@@ -69,6 +71,13 @@ export interface WorkOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
+export interface ExportOptions extends WorkOptions {
+  /** Only these bytes of the image. The digest of the whole is not checked then; every page that is written is. */
+  readonly range?: ByteRange;
+  /** With a few MiB of memory and one thread, for many exports at once. */
+  readonly frugal?: boolean;
+}
+
 export interface SaveOptions extends WorkOptions {
   readonly name?: string | null;
   /** What becomes of the task once its checkpoint is durable. Default `run`: it runs on as soon as it has been read. */
@@ -94,6 +103,8 @@ export interface RestartOptions extends Pick<WorkOptions, 'onProgress'> {
   readonly detach?: boolean;
   readonly samePid?: boolean;
   readonly ignoreCpu?: boolean;
+  /** Who asked for it, for the log. */
+  readonly requestedBy?: string;
   readonly onWarning?: (text: string) => void;
 }
 
@@ -137,6 +148,11 @@ export class Ckpt {
   /** Directory of the store. */
   get dir(): string {
     return this.store.dir;
+  }
+
+  /** Takes up what others have written to the log since; what is asked next knows of it. StoreError. */
+  async refresh(): Promise<void> {
+    await this.store.catchUp();
   }
 
   async close(): Promise<void> {
@@ -228,7 +244,7 @@ export class Ckpt {
   // ---- out of the store
 
   /** Writes an image, bit for bit, to a descriptor; every page is verified before it is written. */
-  async export(id: string, fd: number, options: WorkOptions = {}): Promise<void> {
+  async export(id: string, fd: number, options: ExportOptions = {}): Promise<void> {
     const image = storedImage(this.store, id);
     await rebuildImage(image, fd, { ...this.#rebuildEnvironment(), ...options });
   }
@@ -252,7 +268,10 @@ export class Ckpt {
       ignoreCpu: options.ignoreCpu ?? false,
       ...(options.onWarning ? { onWarning: options.onWarning } : {}),
     });
-    const restoreId = randomUUID();
+    const restore = {
+      restoreId: randomUUID(),
+      ...(options.requestedBy === undefined ? {} : { by: options.requestedBy }),
+    };
     try {
       const filled = this.export(row.id, task.fd, options.onProgress ? { onProgress: options.onProgress } : {}).then(
         () => undefined,
@@ -263,21 +282,26 @@ export class Ckpt {
         // A damaged store says more than the torn image that it made; a closed pipe says less than whoever closed it.
         throw failure instanceof CkptError && failure.kind === 'damaged' ? failure : error;
       });
-      await this.#recordRestore(row.id, restoreId, pid, 'running');
+      await this.#recordRestore(row.id, restore, pid, 'running');
       const outcome = task.outcome.then(async (end) => {
-        if (end.result !== 'running') await this.#recordRestore(row.id, restoreId, pid, end.result);
+        if (end.result !== 'running') await this.#recordRestore(row.id, restore, pid, end.result);
         return end;
       });
       outcome.catch(() => undefined); // reported to whoever awaits it
       return { pid, outcome, signal: (name) => task.signal(name) };
     } catch (error) {
-      await this.#recordRestore(row.id, restoreId, null, `failed: ${(error as Error).message}`).catch(() => undefined);
+      await this.#recordRestore(row.id, restore, null, `failed: ${(error as Error).message}`).catch(() => undefined);
       throw error;
     }
   }
 
-  async #recordRestore(checkpoint: string, restoreId: string, pid: number | null, result: string): Promise<void> {
-    const value = encodeValue('restored', { restoreId, at: new Date().toISOString(), host: hostname(), pid, result });
+  async #recordRestore(
+    checkpoint: string,
+    restore: Pick<Restored, 'restoreId' | 'by'>,
+    pid: number | null,
+    result: string,
+  ): Promise<void> {
+    const value = encodeValue('restored', { ...restore, at: new Date().toISOString(), host: hostname(), pid, result });
     await this.#append({ type: 'restored', checkpoint, seq: SEQ_OUTSIDE, value });
   }
 
@@ -296,6 +320,11 @@ export class Ckpt {
   /** Sealed checkpoints, oldest first. */
   list(): Promise<CheckpointRow[]> {
     return promised(() => this.store.catalog.list());
+  }
+
+  /** Sealed checkpoints that fit a filter, a page at a time. */
+  page(filter: CheckpointFilter): Promise<CheckpointRow[]> {
+    return promised(() => this.store.catalog.page(filter));
   }
 
   mappings(id: string): Promise<VmaEntry[]> {
@@ -346,6 +375,11 @@ export class Ckpt {
   /** The log's events from its beginning, decoded; with a signal, on and on until it is aborted. */
   logEvents(filter: LogEventFilter = {}, follow?: AbortSignal): AsyncGenerator<LogEventView> {
     return viewEvents(this.store, this.codec, filter, follow);
+  }
+
+  /** End of the log now, per partition: where logEvents() may begin. */
+  logEnd(): Promise<readonly number[]> {
+    return this.store.log.end();
   }
 
   /** Makes the catalog anew from the log, in one transaction. */

@@ -6,6 +6,7 @@ export {
   type AskOptions,
   type CheckpointRow,
   type CkptOptions,
+  type ExportOptions,
   type IngestOptions,
   type IngestResult,
   type RecordEntry,

@@ -32,6 +32,8 @@ export interface LogEventFilter {
   /** Id, or the beginning of one. */
   readonly checkpoint?: string;
   readonly type?: EventType;
+  /** Only events from this position on, per partition; default: from the beginning. */
+  readonly from?: LogPosition;
 }
 
 /** An event in words: `value` is the JSON of those that have one, else counts. */
@@ -76,7 +78,7 @@ export async function* viewEvents(
   filter: LogEventFilter,
   follow?: AbortSignal,
 ): AsyncGenerator<LogEventView> {
-  let from: LogPosition = [];
+  let from: LogPosition = filter.from ?? [];
   for (;;) {
     for await (const { events, next } of store.log.read(from)) {
       for (const event of events) if (fits(event, filter)) yield viewOf(event, codec);

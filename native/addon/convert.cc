@@ -84,6 +84,14 @@ int intOf(const Napi::Value& value, const char* name) {
   return value.As<Napi::Number>().Int32Value();
 }
 
+uint64_t offsetOf(const Napi::Value& value, const char* name) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (!(number >= 0 && number <= 9007199254740992.0)) {
+    throw Napi::TypeError::New(value.Env(), std::string(name) + ": an offset expected");
+  }
+  return static_cast<uint64_t>(number);
+}
+
 Napi::Buffer<uint8_t> anyBufferOf(const Napi::Value& value, const char* name) {
   if (!value.IsBuffer()) throw Napi::TypeError::New(value.Env(), std::string(name) + ": a Buffer expected");
   return value.As<Napi::Buffer<uint8_t>>();

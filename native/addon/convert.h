@@ -37,6 +37,8 @@ std::array<uint8_t, N> bytesOf(const Napi::Value& value, const char* name) {
 /** Throw a TypeError when the value is of another type. */
 std::string stringOf(const Napi::Value& value, const char* name);
 int intOf(const Napi::Value& value, const char* name);
+/** A whole number from 0 to 2^53. */
+uint64_t offsetOf(const Napi::Value& value, const char* name);
 Napi::Buffer<uint8_t> anyBufferOf(const Napi::Value& value, const char* name);
 /** A pack id: 64 lower-case hex digits. */
 Hash packIdOf(const Napi::Value& value);

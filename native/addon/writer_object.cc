@@ -25,6 +25,17 @@ WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Wr
     if (threads < 1 || threads > 64) throw Napi::RangeError::New(env, "threads: 1 to 64 expected");
     options.threads = static_cast<unsigned>(threads);
   }
+  if (from.Get("frugal").ToBoolean()) {
+    options.threads = 1;
+    options.chunksMax = 2;
+    options.openPacksMax = 4;
+    options.eventBytesMax = 512 << 10;
+  }
+  if (from.Get("range").IsObject()) {
+    const auto range = from.Get("range").As<Napi::Object>();
+    options.firstByte = offsetOf(range.Get("first"), "first");
+    options.endByte = offsetOf(range.Get("end"), "end");
+  }
   wakeup_ = std::make_unique<Wakeup>(
       env, [this] { settle(); },
       [this] {

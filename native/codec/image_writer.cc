@@ -3,18 +3,10 @@
 
 namespace ckpt {
 
-namespace {
-
-constexpr size_t kEventBytesMax = 4 << 20;
-constexpr size_t kChunksMax = 12;
-constexpr size_t kOpenPacksMax = 64;
-
-}  // namespace
-
 ImageWriter::ImageWriter(const WriterOptions& options, std::function<void()> onChange)
     : options_(options),
       onChange_(std::move(onChange)),
-      packs_(options.packsDir, kOpenPacksMax),
+      packs_(options.packsDir, options.openPacksMax),
       building_(std::make_shared<Job>()) {
   static const uint8_t zeroPage[kPageBytes] = {};
   zeroHash_ = PageHasher(options.salt).hash(zeroPage);
@@ -37,7 +29,7 @@ void ImageWriter::push(StreamEvent event) {
 bool ImageWriter::hasRoom() {
   std::lock_guard<std::mutex> lock(mutex_);
   throwIfFailed();
-  return eventBytes_ < kEventBytesMax;
+  return eventBytes_ < options_.eventBytesMax;
 }
 
 void ImageWriter::finish() {
@@ -165,9 +157,12 @@ void ImageWriter::emitRun() {
 void ImageWriter::passChunk() {
   auto job = std::move(building_);
   building_ = std::make_shared<Job>();
+  job->start = plannedBytes_;
+  plannedBytes_ += job->chunk.size();
+  if (plannedBytes_ <= options_.firstByte || job->start >= options_.endByte) return;  // outside of what is wanted
   {
     std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return stopping_ || sequence_.size() < kChunksMax; });
+    changed_.wait(lock, [this] { return stopping_ || sequence_.size() < options_.chunksMax; });
     if (stopping_) throw cancelledError();
     sequence_.push_back(job);
   }
@@ -198,15 +193,17 @@ void ImageWriter::runSink() {
         changed_.notify_all();
       }
       const RawBytes& bytes = job->chunk.bytes();
-      output.write(bytes.data(), bytes.size());
+      const uint64_t from = std::max(options_.firstByte, job->start) - job->start;
+      const uint64_t to = std::min<uint64_t>(options_.endByte - job->start, bytes.size());
+      output.write(bytes.data() + from, to - from);
       job->chunk.digest(digest, zeroHash_);
-      summary.bytes += bytes.size();
       summary.pages += job->chunk.pageCount();
-      bytesWritten_ = summary.bytes;
+      bytesWritten_ += to - from;
     }
     summary.digest = digest.finish();
     {
       std::lock_guard<std::mutex> lock(mutex_);
+      summary.bytes = plannedBytes_;
       finished_ = summary;
     }
     onChange_();

@@ -30,12 +30,19 @@ struct WriterOptions {
   Salt salt = {};
   std::string packsDir;
   unsigned threads = 0;  // 0: defaultThreads()
+  // Only the image's bytes from firstByte to before endByte are written, and only the pages among them are read and verified.
+  uint64_t firstByte = 0;
+  uint64_t endByte = UINT64_MAX;
+  // What may wait at most, in chunks of a MiB, in open packs (a descriptor each) and in bytes of events.
+  size_t chunksMax = 12;
+  size_t openPacksMax = 64;
+  size_t eventBytesMax = 4 << 20;
 };
 
 struct WriterSummary {
-  uint64_t bytes = 0;
-  uint64_t pages = 0;
-  Hash digest = {};
+  uint64_t bytes = 0;  // of the whole image
+  uint64_t pages = 0;  // written, or verified where nothing is written
+  Hash digest = {};    // of the whole image; meaningless when only a part was written
 };
 
 class ImageWriter {
@@ -59,6 +66,7 @@ class ImageWriter {
  private:
   struct Job {
     OutputChunk chunk;
+    uint64_t start = 0;   // in the image
     bool filled = false;  // guarded by mutex_
   };
 
@@ -83,6 +91,7 @@ class ImageWriter {
   uint32_t runPages_ = 0;
   uint32_t runTotal_ = 0;
   std::shared_ptr<Job> building_;
+  uint64_t plannedBytes_ = 0;  // the sink reads it once planned_ is set
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

@@ -46,6 +46,8 @@ class OutputChunk {
     return static_cast<uint32_t>(kPagesMax - std::min(kPagesMax, pages_.size() + zeroPages_));
   }
   bool empty() const { return pieces_.empty(); }
+  /** Bytes of the image, known before fill(). */
+  size_t size() const { return bytes_.size(); }
 
   /** Puts the pages in. On a worker's thread. CodecError of kind pack or io. */
   void fill(PackCache& packs, Worker& worker);

@@ -13,9 +13,11 @@ import { rebuildCommand } from './commands/rebuild.js';
 import { restartCommand } from './commands/restart.js';
 import { rmCommand } from './commands/rm.js';
 import { saveCommand } from './commands/save.js';
+import { serveCommand } from './commands/serve.js';
 import { showCommand } from './commands/show.js';
 import { sqlCommand } from './commands/sql.js';
 import { statsCommand } from './commands/stats.js';
+import { tokenCommand } from './commands/token.js';
 import { verifyCommand } from './commands/verify.js';
 
 const exitCodeHelp = `
@@ -54,8 +56,17 @@ export function buildProgram(): Command {
     verifyCommand(),
     rebuildCommand(),
     logCommand(),
+    serveCommand(),
+    tokenCommand(),
     doctorCommand(),
   ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) program.addCommand(inherit(command, program));
   return program;
+}
+
+/** Settings of a parent for a command that was made on its own, and for its subcommands. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const sub of command.commands) inherit(sub, command);
+  return command;
 }

@@ -95,6 +95,16 @@ export interface WriterOptions {
   readonly salt: Buffer;
   readonly packsDir: string;
   readonly threads?: number;
+  /** One thread and a few MiB at most, in place of a dozen and more: for many writers at once. */
+  readonly frugal?: boolean;
+  /** Writes only the image's bytes from `first` to before `end`, and reads and verifies only the pages among them. */
+  readonly range?: ByteRange;
+}
+
+/** Bytes of an image from `first` to before `end`. */
+export interface ByteRange {
+  readonly first: number;
+  readonly end: number;
 }
 
 /** Rebuilds an image from events and packs, in order, verified page by page, on threads of its own. */
@@ -104,7 +114,7 @@ export interface ImageWriter {
    * are written. Rejects with a CodecError of kind `pack` (a damaged or missing pack, named), `event`, `io` or `cancelled`.
    */
   push(events: readonly StreamEvent[]): Promise<void>;
-  /** Resolves when everything is written. */
+  /** Resolves when everything is written. With a range, `digest` means nothing. */
   finish(): Promise<{ readonly bytes: number; readonly pages: number; readonly digest: string }>;
   close(): void;
   readonly bytesWritten: number;

@@ -114,6 +114,8 @@ export interface Restored {
   readonly pid: number | null;
   /** `running` (detached), `exited N`, `killed SIGNAL`, `failed: REASON`. */
   readonly result: string;
+  /** Who asked a service for it: `token ID (NAME)`, or `socket`. */
+  readonly by?: string;
 }
 
 /** The JSON value of each event type that has one. */

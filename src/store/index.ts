@@ -7,6 +7,7 @@ export { catalogOfLog } from './catalog/expected.js';
 export { CatalogQueries } from './catalog/queries.js';
 export type {
   CatalogStats,
+  CheckpointFilter,
   CheckpointRow,
   CheckpointState,
   ListFilter,

@@ -112,6 +112,21 @@ export interface ListFilter {
   readonly states?: readonly CheckpointState[];
 }
 
+/** A page of sealed checkpoints: those that have all of these, from behind an id on. */
+export interface CheckpointFilter {
+  readonly name?: string;
+  readonly host?: string;
+  readonly comm?: string;
+  readonly pid?: number;
+  /** ISO 8601, UTC: made at this time or later; made before this time. */
+  readonly created_from?: string;
+  readonly created_before?: string;
+  /** The id behind which it goes on, in the order asked for. */
+  readonly after?: string;
+  readonly newestFirst?: boolean;
+  readonly limit: number;
+}
+
 export class CatalogQueries {
   constructor(
     private readonly db: Db,
@@ -124,6 +139,28 @@ export class CatalogQueries {
     return this.all<CheckpointRow>(
       `SELECT * FROM checkpoint WHERE state IN (${states.map(() => '?').join(', ')}) ORDER BY id`,
       ...states,
+    );
+  }
+
+  /** Sealed checkpoints, filtered and cut; oldest first unless told otherwise. */
+  page({ after, newestFirst, limit, ...filter }: CheckpointFilter): CheckpointRow[] {
+    const where = ["state = 'sealed'"];
+    const values: (string | number)[] = [];
+    const wanted = (condition: string, value: string | number | undefined): void => {
+      if (value === undefined) return;
+      where.push(condition);
+      values.push(value);
+    };
+    wanted('name = ?', filter.name);
+    wanted('host = ?', filter.host);
+    wanted('comm = ?', filter.comm);
+    wanted('pid = ?', filter.pid);
+    wanted('julianday(created_at) >= julianday(?)', filter.created_from);
+    wanted('julianday(created_at) < julianday(?)', filter.created_before);
+    wanted(newestFirst ? 'id < ?' : 'id > ?', after);
+    const sql = `SELECT * FROM checkpoint WHERE ${where.join(' AND ')} ORDER BY id ${newestFirst ? 'DESC' : 'ASC'} LIMIT ?`;
+    return guarded('query', this.place, () =>
+      this.db.prepare<(string | number)[], CheckpointRow>(sql).all(...values, limit),
     );
   }
 

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import { findCheckpoint } from '../lookup.js';
+import type { Operation } from '../operation.js';
+import { HttpProblem } from '../problems.js';
+import { checkpointArgument, flag, options, restarted } from '../schemas.js';
+
+interface RestartBody {
+  readonly same_pid?: boolean;
+  readonly ignore_cpu?: boolean;
+}
+
+export const restart: Operation = {
+  id: 'restart',
+  method: 'POST',
+  path: '/v1/checkpoints/{id}/restart',
+  summary: 'Make the task run again on the machine of the service',
+  description:
+    'With the rights of the service and within its limits. The task is left on its own; descriptors 0 to 2 are reopened as recorded ' +
+    'if they were files or /dev/null, else they are /dev/null. The request, and how it ended, are events in the log.',
+  scope: 'restore',
+  parameters: { id: checkpointArgument },
+  body: {
+    types: ['application/json'],
+    required: false,
+    schema: options({
+      same_pid: { ...flag, description: 'Insist on the recorded pid.' },
+      ignore_cpu: { ...flag, description: 'Although this processor lacks features that were there at the checkpoint.' },
+    }),
+  },
+  responses: { 201: { description: 'It runs', type: 'application/json', schema: restarted } },
+  problems: ['missing', 'conflict', 'unsupported', 'damaged', 'busy'],
+  run: async (context, request, reply) => {
+    const { ckpt, events, metrics, work } = context;
+    const wanted = (request.body ?? {}) as RestartBody;
+    const job = work.begin('restart');
+    const took = metrics.restartSeconds.startTimer();
+    const warnings: string[] = [];
+    try {
+      const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
+      const task = await ckpt.restart(id, {
+        detach: true,
+        samePid: wanted.same_pid ?? false,
+        ignoreCpu: wanted.ignore_cpu ?? false,
+        requestedBy: request.caller?.name ?? 'nobody',
+        onWarning: (text) => warnings.push(context.redact(text)),
+        onProgress: (bytes) => events.progress({ what: 'restart', request: request.id, id, bytes }),
+      });
+      took();
+      metrics.restarts.inc({ result: 'running' });
+      await task.outcome; // its restarter has let go of it
+      void reply.code(201);
+      return { id, pid: task.pid, warnings };
+    } catch (error) {
+      metrics.restarts.inc({ result: error instanceof HttpProblem ? 'refused' : 'failed' });
+      throw conflictOf(error, wanted) ?? error;
+    } finally {
+      job.end();
+    }
+  },
+};
+
+/** That somebody else has the pid is the caller's wish and no failure of the service. */
+function conflictOf(error: unknown, { same_pid }: RestartBody): HttpProblem | undefined {
+  const taken = same_pid === true && error instanceof Error && /\bpid\b/.test(error.message);
+  return taken ? new HttpProblem('conflict', 'the recorded pid cannot be had') : undefined;
+}
