@@ -21,6 +21,7 @@
         'native/addon/addon.cc',
         'native/addon/convert.cc',
         'native/addon/index_object.cc',
+        'native/addon/plan_object.cc',
         'native/addon/reader_object.cc',
         'native/addon/wakeup.cc',
         'native/addon/writer_object.cc',
@@ -34,6 +35,7 @@
       'target_name': 'ckpt-process',
       'type': 'executable',
       'includes': ['native/process/sources.gypi'],
+      'dependencies': ['<(zstd_napi)/deps/zstd.gyp:libzstd'],
       # Nothing of node's headers: it is a program of its own.
       'ldflags!': ['-rdynamic'],
     },

@@ -17,6 +17,8 @@ export const limits = [
   ['EVENT_VALUE_BYTES_MAX', 512 << 10, 'bytes of the value of a record or pages event'],
   ['RUN_ZERO', 0, 'run kind: pages that are all zero'],
   ['RUN_PACK', 1, 'run kind: consecutive slots of a pack'],
+  ['PLAN_VERSION', 1, 'restart_plan.version'],
+  ['PLAN_ZERO', 0xffffffff, 'plan_run.pack of pages that are all zero'],
 ];
 
 export const structs = [
@@ -28,6 +30,12 @@ export const structs = [
   { name: 'pages_event', size: 32, versions: ['pages event'], doc: 'Start of the value of a `pages` event. Then: packs x 32 bytes of pack id, and run_bytes of runs.', fields: [
     ['u32', 'pages', 'pages in this event'], ['u32', 'first', 'index of the first of them among the pages of its VMA (version 1) or PAGES record (version 2)'],
     ['u32', 'total', 'pages of that VMA or PAGES record'], ['u32', 'packs', 'pack ids that follow'], ['u32', 'run_bytes', ''], ['u32', 'zero_pages', 'of pages'], ['u32', 'new_pages', 'pages that this stream stored first'], ['u32', 'reserved', '0']] },
+  { name: 'restart_plan', size: 128, versions: ['restart plan'], doc: 'Start of what a lazy restart works from; never stored, it goes from the store to ckpt-process in memory. Then: the image\'s records without the addresses and contents of pages (records_bytes, padded to 8), packs x 32 bytes of pack id, and runs x plan_run, ascending.', fields: [
+    ['char[8]', 'magic', '"ckptplan"'], ['u16', 'version', 'PLAN_VERSION'], ['u16', 'reserved', '0'], ['u32', 'crc32c', 'of all that follows this struct'],
+    ['u64', 'records_bytes', ''], ['u32', 'packs', ''], ['u32', 'runs', ''], ['u64', 'pages', 'of all runs'], ['u64', 'image_bytes', 'of the whole image'],
+    ['u8[32]', 'salt', 'of the page hashes'], ['char[32]', 'checkpoint', 'its id'], ['u64', 'reserved2', '0'], ['u64', 'reserved3', '0']] },
+  { name: 'plan_run', size: 24, versions: ['restart plan'], doc: 'Pages at consecutive addresses: all zero, or in consecutive slots of one pack.', fields: [
+    ['u64', 'first_page', 'address / PAGE_BYTES'], ['u32', 'count', ''], ['u32', 'pack', 'index into the plan\'s pack ids, or PLAN_ZERO'], ['u32', 'slot', 'of the first page'], ['u32', 'ordinal', 'of the first page among all pages of the plan']] },
 ];
 
 /** Grammar of what is not a struct. */

@@ -43,7 +43,8 @@ const rooms = {
 /** Folders of native/ (and format/generated) that each may include from. */
 const nativeRooms = {
   codec: ['codec', 'format'],
-  process: ['process', 'codec', 'format'],
+  pager: ['pager', 'codec', 'format'],
+  process: ['process', 'pager', 'codec', 'format'],
   addon: ['addon', 'codec', 'format'],
 };
 

@@ -3,16 +3,20 @@
 // The library: a store opened on this machine, with everything that the command line does. Implementations are chosen here
 // and nowhere else.
 import { randomUUID } from 'node:crypto';
+import { closeSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { loadCodec, type ByteRange, type Codec, type ImageSummary, type PageIndex } from './codec/native.js';
 import { CkptError } from './format/errors.js';
 import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Restored } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
+import type { ProcessStatus } from './process/program.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
-import { TaskRestart, type TaskOutcome } from './restore/task-restart.js';
+import { planRestart } from './restore/plan.js';
+import { TaskRestart, type LazySource, type TaskOutcome, type TaskRestartOptions } from './restore/task-restart.js';
 import { storedImage } from './stored-image.js';
 import {
   openStore,
@@ -26,6 +30,7 @@ import {
   type StoreOptions,
   type VmaEntry,
 } from './store/index.js';
+import { makeDirectory } from './store/directories.js';
 import { storeSizes, type StoreSizes } from './sizes.js';
 import { verifyStore, type VerifyReport } from './verify.js';
 
@@ -98,6 +103,9 @@ export interface IngestOptions extends WorkOptions {
   readonly stream?: boolean;
 }
 
+/** What became of the pages of a lazily restarted task. */
+export type { ProcessStatus as PagerStatus } from './process/program.js';
+
 export interface RestartOptions extends Pick<WorkOptions, 'onProgress'> {
   /** Leave the task running on its own; otherwise it is a child with this process's standard streams. */
   readonly detach?: boolean;
@@ -106,6 +114,10 @@ export interface RestartOptions extends Pick<WorkOptions, 'onProgress'> {
   /** Who asked for it, for the log. */
   readonly requestedBy?: string;
   readonly onWarning?: (text: string) => void;
+  /** Let the task run at once, and bring its pages when it touches them. */
+  readonly lazy?: boolean;
+  /** With `lazy`, and not with `detach`: what its pager says. */
+  readonly onPager?: (status: ProcessStatus) => void;
 }
 
 /** A task that was made to run again. */
@@ -262,22 +274,14 @@ export class Ckpt {
   /** Makes a task run again. Rejects when it does not come to run; the restart is an event in the log either way. */
   async restart(id: string, options: RestartOptions = {}): Promise<RestartedTask> {
     const row = await this.find(id);
-    const task = new TaskRestart(this.codec, {
-      detach: options.detach ?? false,
-      samePid: options.samePid ?? false,
-      ignoreCpu: options.ignoreCpu ?? false,
-      ...(options.onWarning ? { onWarning: options.onWarning } : {}),
-    });
+    const lazy = options.lazy ? await this.#lazySource(row.id) : undefined;
     const restore = {
       restoreId: randomUUID(),
       ...(options.requestedBy === undefined ? {} : { by: options.requestedBy }),
     };
     try {
-      const filled = this.export(row.id, task.fd, options.onProgress ? { onProgress: options.onProgress } : {}).then(
-        () => undefined,
-        (error: unknown) => error as Error,
-      );
-      const failure = await filled.finally(() => task.imageDone());
+      const task = this.#startTask(options, lazy);
+      const failure = lazy ? undefined : await this.#fill(task, row.id, options);
       const pid = await task.running.catch((error: unknown) => {
         // A damaged store says more than the torn image that it made; a closed pipe says less than whoever closed it.
         throw failure instanceof CkptError && failure.kind === 'damaged' ? failure : error;
@@ -293,6 +297,33 @@ export class Ckpt {
       await this.#recordRestore(row.id, restore, null, `failed: ${(error as Error).message}`).catch(() => undefined);
       throw error;
     }
+  }
+
+  #startTask(options: RestartOptions, lazy: LazySource | undefined): TaskRestart {
+    try {
+      return new TaskRestart(this.codec, restartOptions(options), lazy);
+    } finally {
+      if (lazy) closeSync(lazy.planFd);
+    }
+  }
+
+  /** Writes the image into the task's pipe. What went wrong, if something did. */
+  async #fill(task: TaskRestart, id: string, { onProgress }: RestartOptions): Promise<Error | undefined> {
+    try {
+      await this.export(id, task.fd, onProgress ? { onProgress } : {});
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    } finally {
+      task.imageDone();
+    }
+  }
+
+  async #lazySource(id: string): Promise<LazySource> {
+    const { codec, salt, packsDir } = this.#rebuildEnvironment();
+    const lazyDir = join(this.store.dir, 'lazy');
+    makeDirectory(lazyDir);
+    return { planFd: await planRestart(storedImage(this.store, id), codec, salt), packsDir, lazyDir };
   }
 
   async #recordRestore(
@@ -412,6 +443,16 @@ async function firstOf(images: AsyncGenerator<IngestResult>, task: TaskCheckpoin
   }
   await task.written;
   throw new CkptError('failed', 'the checkpoint of the task came without an image');
+}
+
+function restartOptions(options: RestartOptions): TaskRestartOptions {
+  return {
+    detach: options.detach ?? false,
+    samePid: options.samePid ?? false,
+    ignoreCpu: options.ignoreCpu ?? false,
+    ...(options.onWarning ? { onWarning: options.onWarning } : {}),
+    ...(options.onPager ? { onPager: options.onPager } : {}),
+  };
 }
 
 /** What a synchronous part of the store returns or throws, as a promise, so that callers need not know which part that is. */

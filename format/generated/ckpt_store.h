@@ -26,6 +26,8 @@
 #define CKPT_EVENT_VALUE_BYTES_MAX 0x00080000 /* bytes of the value of a record or pages event */
 #define CKPT_RUN_ZERO 0 /* run kind: pages that are all zero */
 #define CKPT_RUN_PACK 1 /* run kind: consecutive slots of a pack */
+#define CKPT_PLAN_VERSION 1 /* restart_plan.version */
+#define CKPT_PLAN_ZERO 0xffffffffu /* plan_run.pack of pages that are all zero */
 
 /* Start of a pack file. Then: page directory (pages x 32 bytes of hash, slot 0 first), frame table (frames x u32 stored bytes, FRAME_RAW), frames, and 32 bytes of SHA-256 over all before them, which is the pack's id. */
 struct pack_header {
@@ -78,5 +80,51 @@ CKPT_ASSERT(CKPT_OFFSETOF(pages_event, run_bytes) == 16, "pages_event.run_bytes"
 CKPT_ASSERT(CKPT_OFFSETOF(pages_event, zero_pages) == 20, "pages_event.zero_pages");
 CKPT_ASSERT(CKPT_OFFSETOF(pages_event, new_pages) == 24, "pages_event.new_pages");
 CKPT_ASSERT(CKPT_OFFSETOF(pages_event, reserved) == 28, "pages_event.reserved");
+
+/* Start of what a lazy restart works from; never stored, it goes from the store to ckpt-process in memory. Then: the image's records without the addresses and contents of pages (records_bytes, padded to 8), packs x 32 bytes of pack id, and runs x plan_run, ascending. */
+struct restart_plan {
+	char magic[8]; /* "ckptplan" */
+	__u16 version; /* PLAN_VERSION */
+	__u16 reserved; /* 0 */
+	__u32 crc32c; /* of all that follows this struct */
+	__u64 records_bytes;
+	__u32 packs;
+	__u32 runs;
+	__u64 pages; /* of all runs */
+	__u64 image_bytes; /* of the whole image */
+	__u8 salt[32]; /* of the page hashes */
+	char checkpoint[32]; /* its id */
+	__u64 reserved2; /* 0 */
+	__u64 reserved3; /* 0 */
+};
+CKPT_ASSERT(sizeof(struct restart_plan) == 128, "restart_plan");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, magic) == 0, "restart_plan.magic");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, version) == 8, "restart_plan.version");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, reserved) == 10, "restart_plan.reserved");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, crc32c) == 12, "restart_plan.crc32c");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, records_bytes) == 16, "restart_plan.records_bytes");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, packs) == 24, "restart_plan.packs");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, runs) == 28, "restart_plan.runs");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, pages) == 32, "restart_plan.pages");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, image_bytes) == 40, "restart_plan.image_bytes");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, salt) == 48, "restart_plan.salt");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, checkpoint) == 80, "restart_plan.checkpoint");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, reserved2) == 112, "restart_plan.reserved2");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, reserved3) == 120, "restart_plan.reserved3");
+
+/* Pages at consecutive addresses: all zero, or in consecutive slots of one pack. */
+struct plan_run {
+	__u64 first_page; /* address / PAGE_BYTES */
+	__u32 count;
+	__u32 pack; /* index into the plan's pack ids, or PLAN_ZERO */
+	__u32 slot; /* of the first page */
+	__u32 ordinal; /* of the first page among all pages of the plan */
+};
+CKPT_ASSERT(sizeof(struct plan_run) == 24, "plan_run");
+CKPT_ASSERT(CKPT_OFFSETOF(plan_run, first_page) == 0, "plan_run.first_page");
+CKPT_ASSERT(CKPT_OFFSETOF(plan_run, count) == 8, "plan_run.count");
+CKPT_ASSERT(CKPT_OFFSETOF(plan_run, pack) == 12, "plan_run.pack");
+CKPT_ASSERT(CKPT_OFFSETOF(plan_run, slot) == 16, "plan_run.slot");
+CKPT_ASSERT(CKPT_OFFSETOF(plan_run, ordinal) == 20, "plan_run.ordinal");
 
 #endif /* CKPT_STORE_H */

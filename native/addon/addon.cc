@@ -9,6 +9,7 @@
 
 #include "addon/convert.h"
 #include "addon/index_object.h"
+#include "addon/plan_object.h"
 #include "addon/reader_object.h"
 #include "addon/writer_object.h"
 #include "codec/error.h"
@@ -20,6 +21,7 @@ namespace {
 
 struct Classes {
   Napi::FunctionReference index;
+  Napi::FunctionReference plan;
   Napi::FunctionReference reader;
   Napi::FunctionReference writer;
 };
@@ -36,6 +38,10 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
 
 Napi::Value openIndex(const Napi::CallbackInfo& info) {
   return info.Env().GetInstanceData<Classes>()->index.New({info[0]});
+}
+
+Napi::Value openPlan(const Napi::CallbackInfo& info) {
+  return info.Env().GetInstanceData<Classes>()->plan.New({info[0]});
 }
 
 Napi::Value openReader(const Napi::CallbackInfo& info) {
@@ -123,10 +129,12 @@ Napi::Value pageHash(const Napi::CallbackInfo& info) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* classes = new Classes;
   classes->index = Napi::Persistent(IndexObject::define(env));
+  classes->plan = Napi::Persistent(PlanObject::define(env));
   classes->reader = Napi::Persistent(ReaderObject::define(env));
   classes->writer = Napi::Persistent(WriterObject::define(env));
   env.SetInstanceData(classes);
   exports.Set("openIndex", Napi::Function::New<guarded<openIndex>>(env));
+  exports.Set("openPlan", Napi::Function::New<guarded<openPlan>>(env));
   exports.Set("openReader", Napi::Function::New<guarded<openReader>>(env));
   exports.Set("openWriter", Napi::Function::New<guarded<openWriter>>(env));
   exports.Set("pipe", Napi::Function::New<guarded<makePipe>>(env));

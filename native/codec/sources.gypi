@@ -18,6 +18,8 @@
     'page_hasher.cc',
     'page_index.cc',
     'pages_event.cc',
+    'plan_builder.cc',
+    'restart_plan.cc',
     'sha256.cc',
     'sha256_pairs.cc',
     'stream_events.cc',

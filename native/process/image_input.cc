@@ -55,20 +55,23 @@ std::string recordName(uint32_t type) {
   return std::to_string(type);
 }
 
-ImageInput::ImageInput(int fd) : fd_(fd), buffer_(new uint8_t[kBufferBytes]) {
+ImageInput::ImageInput(const uint8_t* data, size_t bytes) : fd_(-1), buffer_(data), to_(bytes) {}
+
+ImageInput::ImageInput(int fd) : fd_(fd), owned_(new uint8_t[kBufferBytes]), buffer_(owned_.get()) {
   // A pipe's default 64 KiB halves its speed. Not allowed or not a pipe: it works as it is.
   fcntl(fd, F_SETPIPE_SZ, static_cast<int>(kBufferBytes));
 }
 
 bool ImageInput::fill(size_t atLeast) {
   if (to_ - from_ >= atLeast) return true;
+  if (!owned_) return false;
   if (kBufferBytes - from_ < atLeast || from_ == to_) {
-    std::memmove(buffer_.get(), buffer_.get() + from_, to_ - from_);
+    std::memmove(owned_.get(), owned_.get() + from_, to_ - from_);
     to_ -= from_;
     from_ = 0;
   }
   while (to_ - from_ < atLeast) {
-    const ssize_t n = ::read(fd_, buffer_.get() + to_, kBufferBytes - to_);
+    const ssize_t n = ::read(fd_, owned_.get() + to_, kBufferBytes - to_);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       throw RestartError(kFailed, std::string("cannot read the image: ") + std::strerror(errno), "", place());
@@ -108,11 +111,11 @@ void ImageInput::skip(uint64_t bytes) {
 
 ImageInput::Chunk ImageInput::peek(size_t atLeast, size_t atMost) {
   if (!fill(atLeast)) truncated();
-  return {buffer_.get() + from_, std::min(atMost, to_ - from_)};
+  return {buffer_ + from_, std::min(atMost, to_ - from_)};
 }
 
 void ImageInput::take(size_t bytes) {
-  crc_ = crc32c(crc_, buffer_.get() + from_, bytes);
+  crc_ = crc32c(crc_, buffer_ + from_, bytes);
   from_ += bytes;
   offset_ += bytes;
 }

@@ -29,6 +29,8 @@ class ImageInput {
  public:
   /// `fd` is borrowed: a pipe (made as large as allowed), a socket or a file.
   explicit ImageInput(int fd);
+  /// `bytes` bytes in memory, borrowed.
+  ImageInput(const uint8_t* data, size_t bytes);
 
   /// Next header in the framing of version 1 (and of HEAD), or of version 2. The end of the stream is an error.
   RecordHeader header1();
@@ -37,6 +39,8 @@ class ImageInput {
   /// Exactly `bytes` bytes. The end of the stream before them is an error that names the record begun last.
   void read(void* to, size_t bytes);
   void skip(uint64_t bytes);
+  /// Bytes of the image that are not in this input: only counted.
+  void passAbsent(uint64_t bytes) { offset_ += bytes; }
 
   /// A look at the next bytes without taking them: at least `atLeast` (no more than kBufferBytes), at most `atMost`.
   struct Chunk {
@@ -84,7 +88,8 @@ class ImageInput {
   void begin(const RecordHeader& header);
 
   int fd_;
-  std::unique_ptr<uint8_t[]> buffer_;
+  std::unique_ptr<uint8_t[]> owned_;
+  const uint8_t* buffer_;  // owned_, or the memory that was given
   size_t from_ = 0;
   size_t to_ = 0;
   uint64_t offset_ = 0;

@@ -19,6 +19,8 @@ void ImageReader::read(TaskImage* image) {
   if (image->head.magic != CKPT_HEAD_MAGIC) in_.invalid("this is not an image: wrong magic number");
   if (image->head.flags & ~CKPT_CTX_CKPT) in_.invalid("unknown flags in HEAD");
   image->version = image->head.version;
+  if (image->version == 1 && pagesElsewhere_)
+    in_.unsupported("images of format 1 are restored whole", "leave --lazy out");
   if (image->version == 1) read1();
   else if (image->version == 2) read2();
   else

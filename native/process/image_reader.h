@@ -38,7 +38,10 @@ constexpr uint64_t kTaskSizeMax = (uint64_t{1} << 47) - CKPT_PAGE_BYTES;
  */
 class ImageReader {
  public:
-  ImageReader(ImageInput* input, ImageSink* sink) : in_(*input), sink_(*sink) {}
+  enum class Pages { kHere, kElsewhere };
+  /** kElsewhere: addresses and contents of pages are left out of the input, and sink->pages() is never called. */
+  ImageReader(ImageInput* input, ImageSink* sink, Pages pages = Pages::kHere)
+      : in_(*input), sink_(*sink), pagesElsewhere_(pages == Pages::kElsewhere) {}
   void read(TaskImage* image);
 
  private:
@@ -72,6 +75,7 @@ class ImageReader {
 
   ImageInput& in_;
   ImageSink& sink_;
+  const bool pagesElsewhere_;
   TaskImage* image_ = nullptr;
   RecordHeader ahead_;
   bool hasAhead_ = false;

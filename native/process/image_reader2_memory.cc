@@ -91,8 +91,13 @@ void ImageReader::readPages2(const ImageMapping& mapping, uint64_t* above) {
     in_.invalid(std::to_string(fixed.count) + " pages in one record");
   const uint64_t bytes = uint64_t{fixed.count} * (sizeof(uint64_t) + CKPT_PAGE_BYTES);
   if (in_.payloadLeft() != bytes) in_.invalid("length and count of pages disagree");
-  readAddresses(mapping, fixed.count, above);
-  passPages(fixed.count);
+  if (pagesElsewhere_) {
+    in_.passAbsent(bytes);
+    pages_ += fixed.count;
+  } else {
+    readAddresses(mapping, fixed.count, above);
+    passPages(fixed.count);
+  }
   in_.payloadTaken(bytes);
 }
 

@@ -18,8 +18,10 @@
 #include <memory>
 
 #include "codec/crc32c.h"
+#include "codec/error.h"
 #include "process/commands.h"
 #include "process/image_reader.h"
+#include "process/restart_lazy.h"
 #include "process/restart_memory.h"
 #include "process/restart_plan.h"
 #include "process/restart_state.h"
@@ -31,7 +33,8 @@ namespace {
 constexpr int kOwnFailure = 125;  // tells our failures from the task's exit status
 
 const char kUsageText[] =
-    "usage: ckpt-process restart [--fd 0] [--status-fd K] [--detach] [--same-pid] [--stopped] [--ignore-cpu]\n";
+    "usage: ckpt-process restart [--fd 0] [--status-fd K] [--detach] [--same-pid] [--stopped] [--ignore-cpu]\n"
+    "                            [--plan-fd N --packs DIR [--lazy-dir DIR]]\n";
 
 class Restart : public ImageSink {
  public:
@@ -39,9 +42,10 @@ class Restart : public ImageSink {
 
   /** Returns the task's pid; it runs on. `wait` takes our signals over just before it does. */
   pid_t run(std::unique_ptr<TaskWait>* wait) {
-    ImageInput input(options_.imageFd);
+    if (options_.planFd >= 0) plan_ = std::make_unique<RestartPlan>(options_.planFd);
+    ImageInput input = plan_ ? ImageInput(plan_->records(), plan_->recordsBytes()) : ImageInput(options_.imageFd);
     try {
-      ImageReader(&input, this).read(&image_);
+      ImageReader(&input, this, plan_ ? ImageReader::Pages::kElsewhere : ImageReader::Pages::kHere).read(&image_);
     } catch (const RestartError&) {
       throw;
     } catch (const ProcessError& error) {
@@ -51,19 +55,25 @@ class Restart : public ImageSink {
     }
     // Version 1 does not name the program: it is the file that holds its code.
     if (image_.version == 1 && !memory_->codePath().empty()) places_.program = files_->program(memory_->codePath());
+    if (lazy_) lazy_->start();
     RestartState(child_.get(), &image_, &options_, &status_).apply(places_, files_.get());
     const pid_t pid = child_->pid();
+    if (lazy_) lazy_->ready();
     if (!options_.detach) *wait = std::make_unique<TaskWait>();
     child_->release();
     child_->tracee().detach();
+    if (lazy_) pager_ = lazy_->release();
     return pid;
   }
+  /** Pid of the task's pager, 0 where it has none. */
+  pid_t pager() const { return pager_; }
 
  private:
   void layout(const TaskImage& image) override {
     planning_ = true;
     checkPlan(image, options_.ignoreCpu, status_);
-    files_ = std::make_unique<RestartFiles>(image, StandardStreams{options_.detach, options_.imageFd}, status_);
+    files_ = std::make_unique<RestartFiles>(
+        image, StandardStreams{options_.detach, plan_ ? options_.planFd : options_.imageFd}, status_);
     places_.directory = files_->directory(image, CKPT_PATH_CWD);
     const ImagePath* root = image.path(CKPT_PATH_ROOT);
     if (root != nullptr && root->path != "/") places_.root = files_->directory(image, CKPT_PATH_ROOT);
@@ -74,10 +84,14 @@ class Restart : public ImageSink {
     child_->strip();
     if (image.vdso.vdso_bytes != 0) child_->placeKernel(image.vdso.vdso_start);
     memory_ = std::make_unique<RestartMemory>(child_.get(), &image_, &status_);
+    if (plan_) lazy_ = std::make_unique<RestartLazy>(child_.get(), memory_.get(), plan_.get(), &options_, &status_);
     planning_ = false;
   }
 
-  void mapping(const ImageMapping& mapping) override { memory_->mapping(mapping); }
+  void mapping(const ImageMapping& mapping) override {
+    memory_->mapping(mapping);
+    if (lazy_) lazy_->mapping(mapping);
+  }
   void pages(const uint64_t* addresses, size_t count, const uint8_t* contents) override {
     memory_->pages(addresses, count, contents);
   }
@@ -100,6 +114,9 @@ class Restart : public ImageSink {
   std::unique_ptr<RestartFiles> files_;
   std::unique_ptr<RestartChild> child_;
   std::unique_ptr<RestartMemory> memory_;
+  std::unique_ptr<RestartPlan> plan_;
+  std::unique_ptr<RestartLazy> lazy_;
+  pid_t pager_ = 0;
 };
 
 bool number(const char* text, int* value) {
@@ -111,13 +128,16 @@ bool number(const char* text, int* value) {
 }
 
 bool parse(int argc, char** argv, RestartOptions* options) {
-  enum { kFd = 1, kStatusFd, kDetach, kSamePid, kStopped, kIgnoreCpu };
+  enum { kFd = 1, kStatusFd, kDetach, kSamePid, kStopped, kIgnoreCpu, kPlanFd, kPacks, kLazyDir };
   static const option kOptions[] = {{"fd", required_argument, nullptr, kFd},
                                     {"status-fd", required_argument, nullptr, kStatusFd},
                                     {"detach", no_argument, nullptr, kDetach},
                                     {"same-pid", no_argument, nullptr, kSamePid},
                                     {"stopped", no_argument, nullptr, kStopped},
                                     {"ignore-cpu", no_argument, nullptr, kIgnoreCpu},
+                                    {"plan-fd", required_argument, nullptr, kPlanFd},
+                                    {"packs", required_argument, nullptr, kPacks},
+                                    {"lazy-dir", required_argument, nullptr, kLazyDir},
                                     {nullptr, 0, nullptr, 0}};
   optind = 1;
   for (int which; (which = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
@@ -140,11 +160,20 @@ bool parse(int argc, char** argv, RestartOptions* options) {
       case kIgnoreCpu:
         options->ignoreCpu = true;
         break;
+      case kPlanFd:
+        if (!number(optarg, &options->planFd)) return false;
+        break;
+      case kPacks:
+        options->packsDir = optarg;
+        break;
+      case kLazyDir:
+        options->lazyDir = optarg;
+        break;
       default:
         return false;
     }
   }
-  return optind == argc;
+  return optind == argc && (options->planFd < 0) == options->packsDir.empty();
 }
 
 void report(const Status& status, int statusFd, const ProcessError& error) {
@@ -178,18 +207,22 @@ int runRestart(int argc, char** argv) {
   const Status status(options.statusFd);
   signal(SIGCHLD, SIG_DFL);  // ignored by whoever started us, the task's end would be lost
   try {
-    pid_t pid;
+    pid_t pid, pager;
     std::unique_ptr<TaskWait> wait;
     {
       Restart restart(options, status);
       pid = restart.run(&wait);
+      pager = restart.pager();
     }
-    close(options.imageFd);  // whoever writes behind the tail learns that nobody reads it
+    close(options.planFd >= 0 ? options.planFd
+                              : options.imageFd);  // whoever writes behind the tail learns that nobody reads it
     status.event(JsonObject().text("event", "running").integer("pid", pid));
     if (options.detach) return kDone;
-    return wait->wait(pid, status);
+    return wait->wait(pid, pager, status);
   } catch (const ProcessError& error) {
     report(status, options.statusFd, error);
+  } catch (const CodecError& error) {
+    report(status, options.statusFd, ProcessError(error.kind == ErrorKind::kPack ? kDamaged : kFailed, error.what()));
   } catch (const std::exception& error) {
     report(status, options.statusFd, ProcessError(kFailed, error.what()));
   }

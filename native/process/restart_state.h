@@ -22,6 +22,10 @@ struct RestartOptions {
   bool samePid = false;
   bool stopped = false;
   bool ignoreCpu = false;
+  // Lazy: a plan instead of an image.
+  int planFd = -1;
+  std::string packsDir;
+  std::string lazyDir;  // for working sets, and for what a detached task's pager has to say; may be empty
 };
 
 /** Descriptors of ours, opened before, that the child needs on the way; -1 where there is none. */

@@ -40,7 +40,10 @@ TaskWait::TaskWait() {
   for (const int signal : kIgnored) ::signal(signal, SIG_IGN);
 }
 
-int TaskWait::wait(pid_t pid, const Status& status) {
+int TaskWait::wait(pid_t pid, pid_t helper, const Status& status) {
+  const auto takeHelper = [&] {
+    if (helper > 0 && waitpid(helper, nullptr, WNOHANG) != 0) helper = 0;
+  };
   const sigset_t set = handled();
   for (;;) {
     int how = 0;
@@ -61,6 +64,7 @@ int TaskWait::wait(pid_t pid, const Status& status) {
       if (WIFSTOPPED(how) && stopsJob(WSTOPSIG(how))) raise(SIGSTOP);
       continue;
     }
+    takeHelper();
     siginfo_t info;
     const int signal = sigwaitinfo(&set, &info);
     if (signal <= 0 || signal == SIGCHLD) continue;

@@ -16,8 +16,11 @@ class TaskWait {
  public:
   /** Blocks what wait() handles: before the task runs, so that nothing is lost. */
   TaskWait();
-  /** Until the task ends: reports it, and returns its exit status, or 128 + signal. */
-  int wait(pid_t pid, const Status& status);
+  /**
+   * Until the task ends: reports it, and returns its exit status, or 128 + signal. `helper`: another child of ours, 0 for none,
+   * whose end is taken note of when it comes meanwhile.
+   */
+  int wait(pid_t pid, pid_t helper, const Status& status);
 };
 
 /** "SIGTERM", "SIGRTMIN+3". */

@@ -120,6 +120,14 @@ export interface ImageWriter {
   readonly bytesWritten: number;
 }
 
+/** Makes the plan of a lazy restart: the image's records, and where each of its pages is. */
+export interface PlanBuilder {
+  /** Takes the next `record` and `pages` events in stream order. Throws a CodecError of kind `event`. */
+  push(events: readonly StreamEvent[]): void;
+  /** Descriptor of the plan, a sealed file in memory that the caller closes. Throws a CodecError of kind `event` or `io`. */
+  finish(imageBytes: number): number;
+}
+
 export interface PackReport {
   readonly pages: number;
   readonly rawBytes: number;
@@ -142,6 +150,7 @@ export interface PagesInfo {
 export interface Codec {
   openIndex(packsDir: string): PageIndex;
   openReader(options: ReaderOptions): ImageReader;
+  openPlan(options: { readonly checkpoint: string; readonly salt: Buffer }): PlanBuilder;
   openWriter(options: WriterOptions): ImageWriter;
   /** A pipe of PIPE_BYTES with both ends close-on-exec. */
   pipe(): { readonly readFd: number; readonly writeFd: number };

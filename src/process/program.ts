@@ -15,10 +15,19 @@ export const IMAGE_FD = 3;
 export const STATUS_FD = 4;
 export const CONTROL_FD = 5;
 
+/** What the pager of a lazily restarted task says (docs/lazy.md). */
+export type PagerEvent = 'waiting' | 'resumed' | 'damaged' | 'filled' | 'lost';
+
+const pagerEvents: ReadonlySet<string> = new Set<PagerEvent>(['waiting', 'resumed', 'damaged', 'filled', 'lost']);
+
+export function isPagerEvent(event: string): event is PagerEvent {
+  return pagerEvents.has(event);
+}
+
 /** A line of the status descriptor. */
 export interface ProcessStatus {
-  readonly event: 'frozen' | 'written' | 'warning' | 'error' | 'done' | 'running' | 'exited' | 'killed';
-  /** warning, error: one line. */
+  readonly event: 'frozen' | 'written' | 'warning' | 'error' | 'done' | 'running' | 'exited' | 'killed' | PagerEvent;
+  /** warning, error, and what a pager says but `filled`: one line. */
   readonly text?: string;
   readonly hint?: string;
   /** error: exit code of the command line's contract. */
@@ -30,6 +39,11 @@ export interface ProcessStatus {
   /** killed: the signal's number and name. */
   readonly signal?: number;
   readonly name?: string;
+  /** filled: pages by how they came: asked for, along with those, named by the working set, behind all these. */
+  readonly faulted?: number;
+  readonly neighbours?: number;
+  readonly prefetched?: number;
+  readonly streamed?: number;
 }
 
 const kinds: Readonly<Record<number, ErrorKind>> = { 2: 'usage', 3: 'missing', 4: 'damaged', 5: 'unsupported' };

@@ -2,7 +2,7 @@
 //
 // A task out of an image: runs the user-space twin of sys_restart with the read end of a pipe that the rebuilder fills.
 import { closeSync } from 'node:fs';
-import { IMAGE_FD, ProcessProgram, STATUS_FD, type ProcessStatus } from '../process/program.js';
+import { IMAGE_FD, isPagerEvent, ProcessProgram, STATUS_FD, type ProcessStatus } from '../process/program.js';
 import type { Codec } from '../codec/native.js';
 
 export interface TaskRestartOptions {
@@ -13,6 +13,17 @@ export interface TaskRestartOptions {
   /** Restart although this processor lacks features that the image's had. */
   readonly ignoreCpu: boolean;
   readonly onWarning?: (text: string) => void;
+  /** What the pager of a lazy restart says. */
+  readonly onPager?: (status: ProcessStatus) => void;
+}
+
+/** Where a lazy restart finds what it does not get at once. */
+export interface LazySource {
+  /** Of the plan; stays the caller's. */
+  readonly planFd: number;
+  readonly packsDir: string;
+  /** Directory of working sets. */
+  readonly lazyDir: string;
 }
 
 /** How the program ended: the task runs (detached), or ended with a status, or never ran. */
@@ -26,42 +37,43 @@ export interface TaskOutcome {
 const DOING = 'restart of the task';
 
 export class TaskRestart {
-  /** Write end of the image's pipe; imageDone() closes it. */
+  /** Write end of the image's pipe; imageDone() closes it. -1 for a lazy restart: there is nothing to write. */
   readonly fd: number;
   /** Resolves to the pid when the task runs; rejects with the reason when it never does. */
   readonly running: Promise<number>;
   /** Resolves when the program is gone. Rejects like `running`. */
   readonly outcome: Promise<TaskOutcome>;
   readonly #program: ProcessProgram;
-  #open = true;
+  #open: boolean;
 
-  constructor(codec: Codec, options: TaskRestartOptions) {
-    const { readFd, writeFd } = codec.pipe();
+  constructor(codec: Codec, options: TaskRestartOptions, lazy?: LazySource) {
+    const { readFd, writeFd } = lazy ? { readFd: lazy.planFd, writeFd: -1 } : codec.pipe();
     this.fd = writeFd;
-    const args = ['restart', '--fd', String(IMAGE_FD), '--status-fd', String(STATUS_FD)];
+    this.#open = !lazy;
+    const args = ['restart', '--status-fd', String(STATUS_FD)];
+    if (lazy) args.push('--plan-fd', String(IMAGE_FD), '--packs', lazy.packsDir, '--lazy-dir', lazy.lazyDir);
+    else args.push('--fd', String(IMAGE_FD));
     if (options.detach) args.push('--detach');
     if (options.samePid) args.push('--same-pid');
     if (options.ignoreCpu) args.push('--ignore-cpu');
     this.#program = new ProcessProgram(args, readFd, 'inherit');
-    closeSync(readFd);
+    if (!lazy) closeSync(readFd);
     let resolveRunning!: (pid: number) => void;
     let rejectRunning!: (error: unknown) => void;
     this.running = new Promise((resolve, reject) => {
       resolveRunning = resolve;
       rejectRunning = reject;
     });
-    this.outcome = this.#watch(resolveRunning, options.onWarning);
+    this.outcome = this.#watch(resolveRunning, options);
     this.outcome.catch(rejectRunning);
     this.running.catch(() => undefined); // reported to whoever awaits it
   }
 
-  async #watch(
-    onRunning: (pid: number) => void,
-    onWarning: ((text: string) => void) | undefined,
-  ): Promise<TaskOutcome> {
+  async #watch(onRunning: (pid: number) => void, { onWarning, onPager }: TaskRestartOptions): Promise<TaskOutcome> {
     let last: ProcessStatus | undefined;
     for await (const status of this.#program.status()) {
       if (status.event === 'warning') onWarning?.(status.text ?? '');
+      else if (isPagerEvent(status.event)) onPager?.(status);
       else last = status;
       if (status.event === 'running' && status.pid !== undefined) onRunning(status.pid);
     }

@@ -115,6 +115,15 @@ export function big(mib: number, ...more: string[]): Program {
   return compiled('big', () => [String(mib), ...more], { mib });
 }
 
+/** Does something to its memory, all at once, as soon as the file `go` is there. */
+export function lazy(what: string, mib: number): Program {
+  return {
+    ...compiled('lazy', (dir) => [what, join(dir, 'go'), String(mib)]),
+    settle: () => Promise.resolve(),
+    name: `lazy ${what}`,
+  };
+}
+
 /** Every program that can be checkpointed, but for the one of 2 GiB. */
 export const programs: readonly Program[] = [
   compiled('avx'),

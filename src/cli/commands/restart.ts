@@ -40,8 +40,6 @@ export function restartCommand(): Command {
 }
 
 async function restart(id: string, options: RestartOptions, context: Context, ckpt: Ckpt): Promise<number> {
-  if (options.lazy)
-    throw new CkptError('unsupported', '--lazy is not there yet', 'leave it out: the whole image is restored first');
   if (options.via === 'kernel') {
     throw new CkptError(
       'unsupported',
@@ -58,8 +56,12 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
       detach,
       samePid: options.samePid ?? false,
       ignoreCpu: options.ignoreCpu ?? false,
+      lazy: options.lazy ?? false,
       onProgress: (bytes) => progress.update(bytes),
       onWarning: (text) => context.warn(text),
+      onPager: ({ text }) => {
+        if (text !== undefined) context.warn(text);
+      },
     })
     .finally(() => progress.done());
   if (context.json) context.printJson({ id: row.id, pid: task.pid });

@@ -32,6 +32,10 @@ export const EVENT_VALUE_BYTES_MAX = 0x00080000;
 export const RUN_ZERO = 0;
 /** run kind: consecutive slots of a pack */
 export const RUN_PACK = 1;
+/** restart_plan.version */
+export const PLAN_VERSION = 1;
+/** plan_run.pack of pages that are all zero */
+export const PLAN_ZERO = 0xffffffff;
 
 /** Start of a pack file. Then: page directory (pages x 32 bytes of hash, slot 0 first), frame table (frames x u32 stored bytes, FRAME_RAW), frames, and 32 bytes of SHA-256 over all before them, which is the pack's id. */
 export interface PackHeader {
@@ -142,5 +146,103 @@ export function encodePagesEvent(value: Partial<PagesEvent>): Buffer {
   buffer.writeUInt32LE(value.zeroPages ?? 0, 20);
   buffer.writeUInt32LE(value.newPages ?? 0, 24);
   buffer.writeUInt32LE(value.reserved ?? 0, 28);
+  return buffer;
+}
+
+/** Start of what a lazy restart works from; never stored, it goes from the store to ckpt-process in memory. Then: the image's records without the addresses and contents of pages (records_bytes, padded to 8), packs x 32 bytes of pack id, and runs x plan_run, ascending. */
+export interface RestartPlan {
+  /** "ckptplan" */
+  magic: string;
+  /** PLAN_VERSION */
+  version: number;
+  /** 0 */
+  reserved: number;
+  /** of all that follows this struct */
+  crc32c: number;
+  recordsBytes: bigint;
+  packs: number;
+  runs: number;
+  /** of all runs */
+  pages: bigint;
+  /** of the whole image */
+  imageBytes: bigint;
+  /** of the page hashes */
+  salt: Buffer;
+  /** its id */
+  checkpoint: string;
+  /** 0 */
+  reserved2: bigint;
+  /** 0 */
+  reserved3: bigint;
+}
+export const RESTART_PLAN_BYTES = 128;
+/** Reads a restart_plan at a byte offset. RangeError when the buffer is too short. */
+export function decodeRestartPlan(buffer: Buffer, at = 0): RestartPlan {
+  return {
+    magic: text(buffer, at, 8),
+    version: buffer.readUInt16LE(at + 8),
+    reserved: buffer.readUInt16LE(at + 10),
+    crc32c: buffer.readUInt32LE(at + 12),
+    recordsBytes: buffer.readBigUInt64LE(at + 16),
+    packs: buffer.readUInt32LE(at + 24),
+    runs: buffer.readUInt32LE(at + 28),
+    pages: buffer.readBigUInt64LE(at + 32),
+    imageBytes: buffer.readBigUInt64LE(at + 40),
+    salt: buffer.subarray(at + 48, at + 80),
+    checkpoint: text(buffer, at + 80, 32),
+    reserved2: buffer.readBigUInt64LE(at + 112),
+    reserved3: buffer.readBigUInt64LE(at + 120),
+  };
+}
+/** The 128 bytes of a restart_plan; what is left out is zero. */
+export function encodeRestartPlan(value: Partial<RestartPlan>): Buffer {
+  const buffer = Buffer.alloc(128);
+  if (value.magic !== undefined) buffer.write(value.magic, 0, 8, 'latin1');
+  buffer.writeUInt16LE(value.version ?? 0, 8);
+  buffer.writeUInt16LE(value.reserved ?? 0, 10);
+  buffer.writeUInt32LE(value.crc32c ?? 0, 12);
+  buffer.writeBigUInt64LE(value.recordsBytes ?? 0n, 16);
+  buffer.writeUInt32LE(value.packs ?? 0, 24);
+  buffer.writeUInt32LE(value.runs ?? 0, 28);
+  buffer.writeBigUInt64LE(value.pages ?? 0n, 32);
+  buffer.writeBigUInt64LE(value.imageBytes ?? 0n, 40);
+  value.salt?.copy(buffer, 48, 0, 32);
+  if (value.checkpoint !== undefined) buffer.write(value.checkpoint, 80, 32, 'latin1');
+  buffer.writeBigUInt64LE(value.reserved2 ?? 0n, 112);
+  buffer.writeBigUInt64LE(value.reserved3 ?? 0n, 120);
+  return buffer;
+}
+
+/** Pages at consecutive addresses: all zero, or in consecutive slots of one pack. */
+export interface PlanRun {
+  /** address / PAGE_BYTES */
+  firstPage: bigint;
+  count: number;
+  /** index into the plan's pack ids, or PLAN_ZERO */
+  pack: number;
+  /** of the first page */
+  slot: number;
+  /** of the first page among all pages of the plan */
+  ordinal: number;
+}
+export const PLAN_RUN_BYTES = 24;
+/** Reads a plan_run at a byte offset. RangeError when the buffer is too short. */
+export function decodePlanRun(buffer: Buffer, at = 0): PlanRun {
+  return {
+    firstPage: buffer.readBigUInt64LE(at),
+    count: buffer.readUInt32LE(at + 8),
+    pack: buffer.readUInt32LE(at + 12),
+    slot: buffer.readUInt32LE(at + 16),
+    ordinal: buffer.readUInt32LE(at + 20),
+  };
+}
+/** The 24 bytes of a plan_run; what is left out is zero. */
+export function encodePlanRun(value: Partial<PlanRun>): Buffer {
+  const buffer = Buffer.alloc(24);
+  buffer.writeBigUInt64LE(value.firstPage ?? 0n, 0);
+  buffer.writeUInt32LE(value.count ?? 0, 8);
+  buffer.writeUInt32LE(value.pack ?? 0, 12);
+  buffer.writeUInt32LE(value.slot ?? 0, 16);
+  buffer.writeUInt32LE(value.ordinal ?? 0, 20);
   return buffer;
 }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "addon/plan_object.h"
+
+#include "addon/convert.h"
+
+namespace ckpt {
+
+Napi::Function PlanObject::define(Napi::Env env) {
+  return DefineClass(env, "PlanBuilder",
+                     {InstanceMethod<&PlanObject::push>("push"), InstanceMethod<&PlanObject::finish>("finish")});
+}
+
+PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanObject>(info) {
+  if (!info[0].IsObject()) throw Napi::TypeError::New(info.Env(), "options expected");
+  const auto from = info[0].As<Napi::Object>();
+  builder_ = std::make_unique<PlanBuilder>(stringOf(from.Get("checkpoint"), "checkpoint"),
+                                           bytesOf<32>(from.Get("salt"), "salt"));
+}
+
+void PlanObject::push(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsArray()) throw Napi::TypeError::New(env, "events: an array expected");
+  const auto array = info[0].As<Napi::Array>();
+  try {
+    for (uint32_t i = 0; i < array.Length(); i++) {
+      const Napi::HandleScope scope(env);
+      const Napi::Value element = array.Get(i);
+      if (!element.IsObject()) throw Napi::TypeError::New(env, "events: objects expected");
+      const auto object = element.As<Napi::Object>();
+      const std::string type = stringOf(object.Get("type"), "type");
+      const auto value = anyBufferOf(object.Get("value"), "value");
+      if (type == "pages") {
+        builder_->pages(value.Data(), value.Length());
+      } else if (type == "record") {
+        builder_->record(value.Data(), value.Length());
+      } else {
+        throw Napi::TypeError::New(env, "type: record or pages expected");
+      }
+    }
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception&) {
+    throw Napi::Error(env, errorOf(env, std::current_exception()));
+  }
+}
+
+Napi::Value PlanObject::finish(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsNumber()) throw Napi::TypeError::New(env, "imageBytes: a number expected");
+  try {
+    return Napi::Number::New(
+        env, builder_->finish(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value())).release());
+  } catch (const std::exception&) {
+    throw Napi::Error(env, errorOf(env, std::current_exception()));
+  }
+}
+
+}  // namespace ckpt

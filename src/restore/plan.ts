@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a lazy restart needs of a checkpoint: its records and where each page is, without reading a page.
+import type { Codec } from '../codec/native.js';
+import type { StoredImage } from './rebuild.js';
+
+/** Makes the plan of a lazy restart; the caller closes its descriptor. CkptError, CodecError. */
+export async function planRestart(image: StoredImage, codec: Codec, salt: Buffer): Promise<number> {
+  await image.prepare();
+  const builder = codec.openPlan({ checkpoint: image.id, salt });
+  for (const batch of image.events()) builder.push(batch);
+  return builder.finish(image.bytes);
+}
