@@ -2,13 +2,14 @@
 //
 // ckpt restart --lazy: tasks run at once and find every byte right, whatever they do to memory that is not there yet; a source that is
 // lost or damaged makes them wait, and nobody who is killed makes them see zeros.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ckpt, type PagerStatus } from '../../src/ckpt.js';
 import { packPath } from '../../src/codec/native.js';
 import { TestStore } from '../support/cli.js';
-import { cleanUp, isAlive, stateOf, until } from '../support/processes.js';
+import { crc32c } from '../support/crc32c.js';
+import { cleanUp, isAlive, peek, stateOf, until } from '../support/processes.js';
 import { corners, lazy, programs, Run, v1, type Copy, type Program } from '../support/programs.js';
 
 let store: TestStore;
@@ -36,6 +37,38 @@ async function saved(program: Program): Promise<string> {
 /** A copy that is to begin with its work at once. */
 function go(): void {
   writeFileSync(join((run as Run).dir, 'go'), '');
+}
+
+/** The page in the middle of the program's memory. */
+async function middleAddress(id: string): Promise<number> {
+  const query = `SELECT start_addr + (end_addr - start_addr) / 8192 * 4096 AS addr
+    FROM vma WHERE checkpoint_id = '${id}' ORDER BY pages DESC LIMIT 1`;
+  const [vma] = JSON.parse(await store.ok('sql', query, '--json')) as { addr: number }[];
+  return vma?.addr ?? 0;
+}
+
+/** A file as native/pager/working_set.h describes it. */
+function workingSet(pages: readonly bigint[]): Buffer {
+  const body = Buffer.from(BigUint64Array.from(pages).buffer);
+  const header = Buffer.alloc(16, 'ckptwset');
+  header.writeUInt32LE(crc32c(0, body), 8);
+  header.writeUInt32LE(pages.length, 12);
+  return Buffer.concat([header, body]);
+}
+
+/** Pages that are missing cannot be looked at through /proc/PID/mem: until the control word's has come. */
+async function controllable(copy: Copy): Promise<void> {
+  const { control } = run as Run;
+  if (control === 0) return;
+  await until('the page of the control word', () => {
+    try {
+      peek(copy.pid, control);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EIO') return false;
+      throw error;
+    }
+  });
 }
 
 async function ok(copy: Copy): Promise<void> {
@@ -74,7 +107,7 @@ describe('a lazily restarted task', () => {
     go();
     await ok(await store.restart(id, '--lazy'));
     // Again, now with a working set.
-    expect(readdirSync(join(store.path, 'lazy'))).toEqual([`${id}.set`]);
+    await until('the working set', () => existsSync(join(store.path, 'lazy', `${id}.set`)));
     await ok(await store.restart(id, '--lazy'));
     await store.expectWhole([id]);
   });
@@ -94,6 +127,10 @@ describe('a lazily restarted task', () => {
       };
       const first = await filled();
       const row = await ckpt.find(id);
+      // What an earlier run needed: here pages that this one does not touch by itself.
+      const middle = (await middleAddress(id)) / 4096;
+      const wanted = Array.from({ length: 100 }, (_none, i) => BigInt(middle + i * 8));
+      writeFileSync(join(store.path, 'lazy', `${id}.set`), workingSet(wanted));
       const { faulted = 0, neighbours = 0, streamed = 0 } = first;
       expect(faulted).toBeGreaterThan(0);
       expect(faulted).toBeLessThan(200);
@@ -101,7 +138,7 @@ describe('a lazily restarted task', () => {
       expect(streamed).toBeGreaterThan(16000);
       expect(faulted + neighbours + streamed).toBeLessThanOrEqual(row.pages);
       const second = await filled();
-      expect(second.prefetched).toBeGreaterThan(0);
+      expect(second.prefetched).toBeGreaterThanOrEqual(wanted.length);
     } finally {
       await ckpt.close();
     }
@@ -124,7 +161,9 @@ describe('a lazily restarted task', () => {
     // It can be checkpointed again: nothing of the pager is left in it.
     const again = await store.ok('save', String(pid), '--kill');
     go();
-    await ok(await store.restart(again, '--lazy'));
+    // Its output is /dev/null since it was detached: its exit status says what it found.
+    const copy = await store.restart(again, '--lazy');
+    expect(await copy.owner.end(), copy.owner.describe()).toEqual({ code: 0, signal: null });
   });
 
   it('is refused where its image is of format 1', async () => {
@@ -144,12 +183,9 @@ describe('a source that does not give', () => {
     return () => writeFileSync(pack, whole);
   }
 
-  /** The pack with the page in the middle of the program's memory, and its file. */
+  /** File of the pack with the page in the middle of the program's memory. */
   async function middlePack(id: string): Promise<string> {
-    const query = `SELECT v.start_addr + (v.end_addr - v.start_addr) / 8192 * 4096 AS addr, v.end_addr - v.start_addr AS bytes
-      FROM vma v WHERE v.checkpoint_id = '${id}' ORDER BY v.pages DESC LIMIT 1`;
-    const [vma] = JSON.parse(await store.ok('sql', query, '--json')) as { addr: number }[];
-    const page = `SELECT pack_id FROM vma_page('${id}') WHERE addr = ${String(vma?.addr)}`;
+    const page = `SELECT pack_id FROM vma_page('${id}') WHERE addr = ${String(await middleAddress(id))}`;
     const [row] = JSON.parse(await store.ok('sql', page, '--json')) as { pack_id: string }[];
     return packPath(join(store.path, 'packs'), row?.pack_id ?? '');
   }
@@ -231,12 +267,10 @@ describe('a source that does not give', () => {
 });
 
 describe.each([...programs, ...corners].filter(({ name }) => name !== 'v1'))('$name', (program) => {
-  it('goes on after a lazy restart, twice from one checkpoint', async () => {
-    const id = await saved(program);
-    for (let i = 0; i < 2; i++) {
-      const copy = await store.restart(id, '--lazy');
-      await (run as Run).goesOn(copy);
-      await (run as Run).finish(copy);
-    }
+  it('goes on after a lazy restart', async () => {
+    const copy = await store.restart(await saved(program), '--lazy');
+    await controllable(copy);
+    await (run as Run).goesOn(copy);
+    await (run as Run).finish(copy);
   });
 });
