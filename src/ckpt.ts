@@ -14,6 +14,7 @@ import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSou
 import type { ProcessStatus } from './process/program.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
+import { writeCore } from './restore/core/core.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import { planRestart } from './restore/plan.js';
 import { TaskRestart, type LazySource, type TaskOutcome, type TaskRestartOptions } from './restore/task-restart.js';
@@ -23,11 +24,17 @@ import {
   type AskOptions,
   type CheckpointFilter,
   type CheckpointRow,
+  type Growth,
+  type GrowthStep,
+  type ImageDiff,
+  type ListOptions,
+  type ProcessSeries,
   type RecordEntry,
   type SqlAnswer,
   type SqlValue,
   type Store,
   type StoreOptions,
+  type TaskView,
   type VmaEntry,
 } from './store/index.js';
 import { makeDirectory } from './store/directories.js';
@@ -38,6 +45,11 @@ export type {
   AskOptions,
   CheckpointFilter,
   CheckpointRow,
+  Growth,
+  GrowthStep,
+  ImageDiff,
+  ListOptions,
+  ProcessSeries,
   IngestResult,
   LogEventFilter,
   LogEventView,
@@ -47,6 +59,7 @@ export type {
   SqlValue,
   StoreSizes,
   TaskOutcome,
+  TaskView,
   VerifyReport,
   VmaEntry,
 };
@@ -261,6 +274,19 @@ export class Ckpt {
     await rebuildImage(image, fd, { ...this.#rebuildEnvironment(), ...options });
   }
 
+  /** Writes a checkpoint as an ELF core for debuggers; returns its bytes, holes included. */
+  async core(id: string, fd: number, options: WorkOptions = {}): Promise<number> {
+    const { catalog, looks } = this.store;
+    const image = storedImage(this.store, id);
+    const source = {
+      image,
+      tasks: looks.tasks(image.id),
+      vmas: catalog.vmas(image.id),
+      runs: () => looks.runs(image.id),
+    };
+    return writeCore(source, fd, { ...this.#rebuildEnvironment(), ...options });
+  }
+
   #rebuildEnvironment(): RebuildEnvironment {
     const { log } = this.store;
     return {
@@ -348,9 +374,9 @@ export class Ckpt {
     return promised(() => this.store.catalog.find(argument));
   }
 
-  /** Sealed checkpoints, oldest first. */
-  list(): Promise<CheckpointRow[]> {
-    return promised(() => this.store.catalog.list());
+  /** Checkpoints by filter; by default all sealed ones, oldest first. */
+  list(options: ListOptions = {}): Promise<CheckpointRow[]> {
+    return promised(() => this.store.looks.list(options));
   }
 
   /** Sealed checkpoints that fit a filter, a page at a time. */
@@ -360,6 +386,26 @@ export class Ckpt {
 
   mappings(id: string): Promise<VmaEntry[]> {
     return promised(() => this.store.catalog.vmas(id));
+  }
+
+  /** The tasks of an image by its full id: identity, files, threads with their registers. */
+  tasks(id: string): Promise<TaskView[]> {
+    return promised(() => this.store.looks.tasks(id));
+  }
+
+  /** What differs between two checkpoints: mappings, pages, registers. */
+  async diff(a: string, b: string): Promise<ImageDiff> {
+    return this.store.looks.diff(await this.find(a), await this.find(b));
+  }
+
+  /** The sealed checkpoints as series of processes, and which was restarted from which. */
+  series(): Promise<ProcessSeries[]> {
+    return promised(() => this.store.looks.series());
+  }
+
+  /** What came in, by time. */
+  growth(step: GrowthStep): Promise<Growth[]> {
+    return promised(() => this.store.looks.growth(step));
   }
 
   records(id: string): Promise<RecordEntry[]> {

@@ -12,10 +12,14 @@ export interface StoreSizes {
   readonly packs: number;
   /** Distinct pages in the packs. */
   readonly stored_pages: number;
+  /** Of them used by sealed checkpoints. */
+  readonly live_pages: number;
+  /** Bytes of these distinct pages before compression. */
+  readonly pack_raw_bytes: number;
   readonly pack_bytes: number;
   readonly log_bytes: number;
   readonly catalog_bytes: number;
-  /** The last three together. */
+  /** Packs, log and catalog together. */
   readonly stored_bytes: number;
 }
 
@@ -31,6 +35,8 @@ export function storeSizes(store: Store): StoreSizes {
     zero_pages: stats.zero_pages,
     packs: stats.packs,
     stored_pages: stats.pack_pages,
+    live_pages: stats.live_pages,
+    pack_raw_bytes: stats.pack_raw_bytes,
     pack_bytes: stats.pack_stored_bytes,
     log_bytes: logBytes,
     catalog_bytes: catalogBytes,

@@ -36,6 +36,21 @@ WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Wr
     options.firstByte = offsetOf(range.Get("first"), "first");
     options.endByte = offsetOf(range.Get("end"), "end");
   }
+  const Napi::Value segments = from.Get("segments");
+  if (!segments.IsUndefined()) {
+    if (!segments.IsTypedArray() || segments.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+      throw Napi::TypeError::New(env, "segments: a Float64Array expected");
+    }
+    const auto pages = segments.As<Napi::Float64Array>();
+    options.memory = true;
+    for (size_t i = 0; i + 1 < pages.ElementLength(); i += 2) {
+      const WriterOptions::Segment segment{static_cast<uint64_t>(pages[i]), static_cast<uint64_t>(pages[i + 1])};
+      const bool ascends = options.segments.empty() || options.segments.back().endPage <= segment.firstPage;
+      if (!ascends || segment.endPage < segment.firstPage)
+        throw Napi::RangeError::New(env, "segments: they do not ascend");
+      options.segments.push_back(segment);
+    }
+  }
   wakeup_ = std::make_unique<Wakeup>(
       env, [this] { settle(); },
       [this] {

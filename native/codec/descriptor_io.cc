@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -63,6 +64,8 @@ Output::Output(int fd, const StopEvent& stop) : fd_(fd), stop_(stop) {
   struct stat status;
   if (fstat(fd, &status) < 0) throw ioError(operationOn("stat", fd), errno);
   socket_ = S_ISSOCK(status.st_mode);
+  // Holes only where nothing is yet: in the middle of a file there are bytes to be overwritten.
+  sparse_ = S_ISREG(status.st_mode) && !(fcntl(fd, F_GETFL) & O_APPEND) && lseek(fd, 0, SEEK_CUR) >= status.st_size;
   if (S_ISFIFO(status.st_mode)) {
     (void)fcntl(fd, F_SETPIPE_SZ, kPipeBytes);
     const std::string path = "/proc/self/fd/" + std::to_string(fd);
@@ -82,6 +85,29 @@ void Output::write(const uint8_t* bytes, size_t count) {
     bytes += put;
     count -= static_cast<size_t>(put);
   }
+}
+
+void Output::skip(uint64_t count) {
+  if (fd_ < 0 || count == 0) return;
+  if (sparse_) {
+    if (lseek(fd_, static_cast<off_t>(count), SEEK_CUR) < 0) throw ioError(operationOn("seek in", fd_), errno);
+    skipped_ = true;
+    return;
+  }
+  static const uint8_t zeros[64 << 10] = {};
+  while (count) {
+    const size_t part = static_cast<size_t>(std::min<uint64_t>(count, sizeof zeros));
+    write(zeros, part);
+    count -= part;
+  }
+}
+
+void Output::finish() {
+  if (!skipped_) return;
+  const off_t end = lseek(fd_, 0, SEEK_CUR);
+  struct stat status;
+  if (end < 0 || fstat(fd_, &status) < 0) throw ioError(operationOn("stat", fd_), errno);
+  if (status.st_size < end && ftruncate(fd_, end) < 0) throw ioError(operationOn("lengthen", fd_), errno);
 }
 
 }  // namespace ckpt

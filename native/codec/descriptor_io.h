@@ -45,12 +45,18 @@ class Output {
   Output(int fd, const StopEvent& stop);
   /** Writes all. CodecError of kind io (EPIPE among them) or cancelled. */
   void write(const uint8_t* bytes, size_t count);
+  /** Zeros: at the end of a regular file a hole that takes no room, elsewhere written out. finish() is due then. */
+  void skip(uint64_t count);
+  /** Makes a file as long as what was skipped. */
+  void finish();
 
  private:
   const int fd_;
   const StopEvent& stop_;
   UniqueFd own_;
   bool socket_ = false;
+  bool sparse_ = false;
+  bool skipped_ = false;
 };
 
 }  // namespace ckpt

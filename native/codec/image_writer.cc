@@ -91,6 +91,7 @@ void ImageWriter::runPlanner() {
       onChange_();
     }
     if (!run_.empty()) throw eventError("the stream ends inside a run of pages");
+    for (; segment_ < options_.segments.size(); segment_++) fillTo(options_.segments[segment_].endPage);
     if (!building_->chunk.empty()) passChunk();
     std::lock_guard<std::mutex> lock(mutex_);
     planned_ = true;
@@ -102,7 +103,11 @@ void ImageWriter::runPlanner() {
 
 void ImageWriter::plan(const StreamEvent& event) {
   if (event.pages) {
-    planPages(event.value);
+    if (options_.memory) {
+      planMemory(event.value);
+    } else {
+      planPages(event.value);
+    }
     return;
   }
   if (!run_.empty()) throw eventError("a record stands inside a run of pages");
@@ -154,11 +159,57 @@ void ImageWriter::emitRun() {
   if (building_->chunk.full()) passChunk();
 }
 
+// What lies in no segment is left out; a page behind the segment being written ends that one.
+void ImageWriter::planMemory(const Bytes& value) {
+  const PagesEvent event(value.data(), value.size());
+  for (const PageRun& run : event.runs()) {
+    uint64_t page = run.firstPage;
+    const uint64_t endPage = page + run.count;
+    while (page < endPage && segment_ < options_.segments.size()) {
+      const auto& segment = options_.segments[segment_];
+      if (page >= segment.endPage) {
+        fillTo(segment.endPage);
+        segment_++;
+        continue;
+      }
+      if (endPage <= segment.firstPage) break;
+      page = std::max(page, segment.firstPage);
+      const uint64_t partEnd = std::min(endPage, segment.endPage);
+      if (page < nextPage_) throw eventError("pages: their addresses do not ascend");
+      fillTo(page);
+      placeRun(event, run, page, partEnd);
+      page = partEnd;
+    }
+  }
+}
+
+// Zeros from where the segment stands up to a page of it.
+void ImageWriter::fillTo(uint64_t page) {
+  nextPage_ = std::max(nextPage_, options_.segments[segment_].firstPage);
+  if (page <= nextPage_) return;
+  building_->chunk.addHole((page - nextPage_) * kPageBytes);
+  nextPage_ = page;
+}
+
+void ImageWriter::placeRun(const PagesEvent& event, const PageRun& run, uint64_t page, uint64_t endPage) {
+  if (run.zero) {
+    fillTo(endPage);
+    return;
+  }
+  while (page < endPage) {
+    if (building_->chunk.full()) passChunk();
+    const auto count = static_cast<uint32_t>(std::min<uint64_t>(endPage - page, building_->chunk.pageRoom()));
+    building_->chunk.addPages(event.packId(run.pack), run.slot + static_cast<uint32_t>(page - run.firstPage), count);
+    page += count;
+  }
+  nextPage_ = endPage;
+}
+
 void ImageWriter::passChunk() {
   auto job = std::move(building_);
   building_ = std::make_shared<Job>();
   job->start = plannedBytes_;
-  plannedBytes_ += job->chunk.size();
+  plannedBytes_ += job->chunk.length();
   if (plannedBytes_ <= options_.firstByte || job->start >= options_.endByte) return;  // outside of what is wanted
   {
     std::unique_lock<std::mutex> lock(mutex_);
@@ -192,15 +243,21 @@ void ImageWriter::runSink() {
         sequence_.pop_front();
         changed_.notify_all();
       }
-      const RawBytes& bytes = job->chunk.bytes();
-      const uint64_t from = std::max(options_.firstByte, job->start) - job->start;
-      const uint64_t to = std::min<uint64_t>(options_.endByte - job->start, bytes.size());
-      output.write(bytes.data() + from, to - from);
-      job->chunk.digest(digest, zeroHash_);
+      uint64_t written = job->chunk.length();
+      if (options_.memory) {
+        job->chunk.writeTo(output);
+      } else {
+        const uint64_t from = std::max(options_.firstByte, job->start) - job->start;
+        const uint64_t to = std::min<uint64_t>(options_.endByte - job->start, written);
+        written = to - from;
+        output.write(job->chunk.bytes().data() + from, written);
+        job->chunk.digest(digest, zeroHash_);
+      }
       summary.pages += job->chunk.pageCount();
-      bytesWritten_ += to - from;
+      bytesWritten_ += written;
     }
-    summary.digest = digest.finish();
+    output.finish();
+    if (!options_.memory) summary.digest = digest.finish();
     {
       std::lock_guard<std::mutex> lock(mutex_);
       summary.bytes = plannedBytes_;

@@ -6,6 +6,9 @@
 //   workers    read, decompress and verify the pages of a chunk
 //   sink       takes the chunks in order: digest, descriptor
 //
+// With segments it makes a stretch of memory in place of an image: records are written as they are, and of the pages only the
+// contents, each segment from its first byte to its last with zeros where the events have no page. Zeros are holes in a file.
+//
 // hasRoom() says when the owner may push on; the chunks and events that wait are bounded by that.
 #ifndef CKPT_CODEC_IMAGE_WRITER_H
 #define CKPT_CODEC_IMAGE_WRITER_H
@@ -37,12 +40,18 @@ struct WriterOptions {
   size_t chunksMax = 12;
   size_t openPacksMax = 64;
   size_t eventBytesMax = 4 << 20;
+  struct Segment {
+    uint64_t firstPage = 0;
+    uint64_t endPage = 0;
+  };
+  bool memory = false;            // write segments, not an image
+  std::vector<Segment> segments;  // ascending; pages of events that are in none are left out
 };
 
 struct WriterSummary {
   uint64_t bytes = 0;  // of the whole image
   uint64_t pages = 0;  // written, or verified where nothing is written
-  Hash digest = {};    // of the whole image; meaningless when only a part was written
+  Hash digest = {};    // of the whole image; meaningless when only a part was written, or segments
 };
 
 class ImageWriter {
@@ -73,6 +82,9 @@ class ImageWriter {
   void runPlanner();
   void plan(const StreamEvent& event);
   void planPages(Bytes value);
+  void planMemory(const Bytes& value);
+  void placeRun(const PagesEvent& event, const PageRun& run, uint64_t page, uint64_t endPage);
+  void fillTo(uint64_t page);
   void emitRun();
   void passChunk();
   void runSink();
@@ -92,6 +104,8 @@ class ImageWriter {
   uint32_t runTotal_ = 0;
   std::shared_ptr<Job> building_;
   uint64_t plannedBytes_ = 0;  // the sink reads it once planned_ is set
+  size_t segment_ = 0;         // of options_.segments, the one being written
+  uint64_t nextPage_ = 0;      // in it
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

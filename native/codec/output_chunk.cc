@@ -35,6 +35,25 @@ void OutputChunk::addZeroPages(uint32_t count) {
   bytes_.resize(bytes_.size() + count * kPageBytes, 0);
 }
 
+void OutputChunk::addHole(uint64_t bytes) {
+  if (pieces_.empty() || pieces_.back().kind != Piece::Kind::kHole) {
+    pieces_.push_back(Piece{Piece::Kind::kHole, bytes_.size(), 0});
+  }
+  pieces_.back().count += bytes;
+  holeBytes_ += bytes;
+}
+
+void OutputChunk::writeTo(Output& output) const {
+  size_t written = 0;
+  for (const Piece& piece : pieces_) {
+    if (piece.kind != Piece::Kind::kHole) continue;
+    output.write(bytes_.data() + written, piece.at - written);
+    output.skip(piece.count);
+    written = piece.at;
+  }
+  output.write(bytes_.data() + written, bytes_.size() - written);
+}
+
 void OutputChunk::fill(PackCache& packs, Worker& worker) {
   std::vector<Page*> order;
   order.reserve(pages_.size());
@@ -120,6 +139,8 @@ void OutputChunk::digest(Sha256& sha, const Hash& zeroHash) const {
         break;
       case Piece::Kind::kZero:
         for (size_t i = 0; i < piece.count; i++) sha.update(zeroHash.data(), kHashBytes);
+        break;
+      case Piece::Kind::kHole:
         break;
     }
   }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A stretch of the image to be written, at most some hundred KiB over a MiB: bytes that are known, and pages that a worker
-// puts in from their packs, each verified against the hash in its pack's directory.
+// puts in from their packs, each verified against the hash in its pack's directory. A hole is zeros that take no room here.
 #ifndef CKPT_CODEC_OUTPUT_CHUNK_H
 #define CKPT_CODEC_OUTPUT_CHUNK_H
 
+#include "codec/descriptor_io.h"
 #include "codec/pack_cache.h"
 #include "codec/worker_pool.h"
 
@@ -41,18 +42,23 @@ class OutputChunk {
   /** Appends pages of a pack, consecutive slots. */
   void addPages(const Hash& pack, uint32_t slot, uint32_t count);
   void addZeroPages(uint32_t count);
+  /** Appends zeros of any length. Not for images: digest() does not know them. */
+  void addHole(uint64_t bytes);
   bool full() const { return pages_.size() + zeroPages_ >= kPagesMax || literalBytes_ >= kLiteralBytesMax; }
   uint32_t pageRoom() const {
     return static_cast<uint32_t>(kPagesMax - std::min(kPagesMax, pages_.size() + zeroPages_));
   }
   bool empty() const { return pieces_.empty(); }
   /** Bytes of the image, known before fill(). */
-  size_t size() const { return bytes_.size(); }
 
   /** Puts the pages in. On a worker's thread. CodecError of kind pack or io. */
   void fill(PackCache& packs, Worker& worker);
   /** After fill(): the image's bytes. */
   const RawBytes& bytes() const { return bytes_; }
+  /** After fill(): bytes() and the holes between them. */
+  void writeTo(Output& output) const;
+  /** Bytes that writeTo() writes or skips. */
+  uint64_t length() const { return bytes_.size() + holeBytes_; }
   /** After fill(): goes on with the image's digest. */
   void digest(Sha256& sha, const Hash& zeroHash) const;
   size_t pageCount() const { return pages_.size() + zeroPages_; }
@@ -65,8 +71,8 @@ class OutputChunk {
     Hash hash;  // after fill()
   };
   struct Piece {
-    enum class Kind { kLiteral, kPages, kZero } kind;
-    size_t at;     // kLiteral: in bytes_; kPages: in pages_
+    enum class Kind { kLiteral, kPages, kZero, kHole } kind;
+    size_t at;     // kLiteral, kZero, kHole: in bytes_; kPages: in pages_
     size_t count;  // bytes or pages
   };
 
@@ -77,6 +83,7 @@ class OutputChunk {
   std::vector<Page> pages_;
   size_t zeroPages_ = 0;
   size_t literalBytes_ = 0;
+  uint64_t holeBytes_ = 0;
 };
 
 }  // namespace ckpt

@@ -3,6 +3,8 @@
 // The command tree. Help, man pages and shell completions are all made from it.
 import { Command, Option } from 'commander';
 import { versionText } from '../version.js';
+import { coreCommand } from './commands/core.js';
+import { diffCommand } from './commands/diff.js';
 import { digestCommand } from './commands/digest.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
@@ -18,6 +20,7 @@ import { showCommand } from './commands/show.js';
 import { sqlCommand } from './commands/sql.js';
 import { statsCommand } from './commands/stats.js';
 import { tokenCommand } from './commands/token.js';
+import { treeCommand } from './commands/tree.js';
 import { verifyCommand } from './commands/verify.js';
 
 const exitCodeHelp = `
@@ -47,9 +50,12 @@ export function buildProgram(): Command {
     restartCommand(),
     ingestCommand(),
     exportCommand(),
+    coreCommand(),
     digestCommand(),
     lsCommand(),
     showCommand(),
+    diffCommand(),
+    treeCommand(),
     statsCommand(),
     sqlCommand(),
     rmCommand(),

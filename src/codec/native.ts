@@ -99,6 +99,11 @@ export interface WriterOptions {
   readonly frugal?: boolean;
   /** Writes only the image's bytes from `first` to before `end`, and reads and verifies only the pages among them. */
   readonly range?: ByteRange;
+  /**
+   * First page and page after the last of stretches of memory, ascending. Then no image is written: records as they are, and each
+   * stretch whole, with zeros where there is no page, which are holes in a file. The digest is all zero.
+   */
+  readonly segments?: Float64Array;
 }
 
 /** Bytes of an image from `first` to before `end`. */

@@ -3,7 +3,7 @@
 // Catalog and packs back to an image, bit for bit. Every page is checked against its hash before it is written, and the whole
 // against the sealed digest and length; what does not agree is damage and is named.
 import { CkptError } from '../format/errors.js';
-import { isCodecError, type ByteRange, type Codec, type StreamEvent } from '../codec/native.js';
+import { isCodecError, type ByteRange, type Codec, type ImageWriter, type StreamEvent } from '../codec/native.js';
 
 /** A sealed image as the catalog gives it. */
 export interface StoredImage {
@@ -39,20 +39,7 @@ const PROGRESS_INTERVAL_MS = 100;
  * is at fault; `failed` is I/O.
  */
 export async function rebuildImage(image: StoredImage, fd: number, env: RebuildEnvironment): Promise<void> {
-  env.signal?.throwIfAborted();
-  await image.prepare();
-  const writer = env.codec.openWriter({
-    fd,
-    salt: env.salt,
-    packsDir: env.packsDir,
-    ...(env.threads === undefined ? {} : { threads: env.threads }),
-    ...(env.range ? { range: env.range } : {}),
-    frugal: env.frugal ?? false,
-  });
-  const stop = (): void => writer.close();
-  env.signal?.addEventListener('abort', stop, { once: true });
-  const ticker = setInterval(() => env.onProgress?.(writer.bytesWritten), PROGRESS_INTERVAL_MS);
-  try {
+  await withWriter(image, { ...env, fd }, async (writer) => {
     for (const batch of image.events()) await writer.push(batch);
     const whole = await writer.finish();
     if (whole.bytes !== image.bytes || (!env.range && whole.digest !== image.digest)) {
@@ -63,6 +50,38 @@ export async function rebuildImage(image: StoredImage, fd: number, env: RebuildE
         'ckpt rebuild makes the catalog anew from the log',
       );
     }
+  });
+}
+
+export interface WriterEnvironment extends RebuildEnvironment {
+  readonly fd: number;
+  /** See WriterOptions. */
+  readonly segments?: Float64Array;
+}
+
+/** Work with a writer whose packs are there, with progress, cancelled by the signal; errors as rebuildImage() has them. */
+export async function withWriter<T>(
+  image: StoredImage,
+  env: WriterEnvironment,
+  work: (writer: ImageWriter) => Promise<T>,
+): Promise<T> {
+  env.signal?.throwIfAborted();
+  await image.prepare();
+  const { fd, salt, packsDir, threads, range, segments } = env;
+  const writer = env.codec.openWriter({
+    fd,
+    salt,
+    packsDir,
+    ...(threads === undefined ? {} : { threads }),
+    ...(range === undefined ? {} : { range }),
+    ...(segments === undefined ? {} : { segments }),
+    frugal: env.frugal ?? false,
+  });
+  const stop = (): void => writer.close();
+  env.signal?.addEventListener('abort', stop, { once: true });
+  const ticker = setInterval(() => env.onProgress?.(writer.bytesWritten), PROGRESS_INTERVAL_MS);
+  try {
+    return await work(writer);
   } catch (error) {
     throw explain(error, image, env.signal);
   } finally {

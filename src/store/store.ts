@@ -19,6 +19,7 @@ import { errorCode, StoreError, storeError } from './errors.js';
 import { abortStale } from './fencing.js';
 import type { EventLog, LogPosition } from './log.js';
 import { currentWriter } from './machine.js';
+import { CatalogLooks } from './looking/looks.js';
 import { openDatabase, openMemory, type Db } from './sqlite.js';
 
 export interface StoreOptions {
@@ -39,6 +40,8 @@ export interface Store {
   readonly log: EventLog;
   /** Answers as of the last catchUp(). */
   readonly catalog: CatalogQueries;
+  /** What goes beyond rows: lists by filter, page maps, comparisons. */
+  readonly looks: CatalogLooks;
   /** This process, as `opened` events name it. */
   readonly writer: WriterIdentity;
   /** How far the catalog has come in the log. */
@@ -131,6 +134,7 @@ function moveAside(from: string, to: string): void {
 class OpenedStore implements Store {
   readonly dir: string;
   readonly catalog: CatalogQueries;
+  readonly looks: CatalogLooks;
   readonly writer = currentWriter();
   private readonly projection: Projection;
   private readonly codec: StoreOptions['codec'];
@@ -147,6 +151,7 @@ class OpenedStore implements Store {
     this.dir = options.dir;
     this.codec = options.codec;
     this.catalog = new CatalogQueries(db, catalogPath);
+    this.looks = new CatalogLooks(db, catalogPath, log.packs.dir, this.catalog);
     this.projection = new Projection(db, catalogPath, options.codec);
   }
 

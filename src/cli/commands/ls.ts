@@ -1,36 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import type { ListOptions } from '../../ckpt.js';
+import { CkptError } from '../../format/errors.js';
+import { listOrders, type CheckpointState, type ListOrder } from '../../store/index.js';
 import { contextOf } from '../context.js';
 import { humanBytes, humanCount, table } from '../text.js';
+import { ageAgo } from '../time.js';
+
+interface LsOptions {
+  readonly name?: string;
+  readonly pid?: number;
+  readonly comm?: string;
+  readonly host?: string;
+  readonly newer?: string;
+  readonly older?: string;
+  readonly state?: CheckpointState | 'all';
+  readonly sort: ListOrder;
+  readonly reverse?: boolean;
+  readonly last?: number;
+}
+
+const states: readonly CheckpointState[] = ['open', 'sealed', 'aborted', 'deleted', 'damaged'];
 
 export function lsCommand(): Command {
   return new Command('ls')
-    .description('list the sealed checkpoints, oldest first')
-    .action(async (_options: object, command: Command) => {
+    .description('list checkpoints, the sealed ones unless another state is asked for')
+    .option('--name <pattern>', 'only those with such a name; patterns as in shells: * ? [a-z]')
+    .option('--comm <pattern>', 'only those of such a command')
+    .option('--host <pattern>', 'only those of such a host')
+    .addOption(new Option('--pid <pid>', 'only those of this pid').argParser((text) => wholeNumber(text, '--pid')))
+    .option('--newer <age>', 'only those not older than this: 90s, 15m, 12h, 7d, 2w, or a date')
+    .option('--older <age>', 'only those older than this')
+    .addOption(new Option('--state <state>', 'of this state').choices([...states, 'all']))
+    .addOption(new Option('--sort <key>', 'order of the list').choices(Object.keys(listOrders)).default('created'))
+    .option('-r, --reverse', 'the other way round')
+    .addOption(
+      new Option('-n, --last <count>', 'only the last of the list').argParser((text) => wholeNumber(text, '--last')),
+    )
+    .action(async (options: LsOptions, command: Command) => {
       const context = contextOf(command);
+      const filter = filterOf(options);
       await context.withStore('read', async (ckpt) => {
-        const rows = await ckpt.list();
+        const rows = await ckpt.list(filter);
         if (context.json) {
           context.printJson(rows);
           return;
         }
         if (!rows.length) context.say('no checkpoints');
+        const asked = options.state !== undefined && options.state !== 'sealed';
+        const header = ['ID', 'NAME', 'CREATED', 'HOST', 'PID', 'COMMAND', 'IMAGE', 'PAGES', 'NEW', 'STORED'];
         context.print(
           table(
-            ['ID', 'NAME', 'CREATED', 'PID', 'COMMAND', 'IMAGE', 'PAGES', 'NEW', 'STORED'],
+            [...header, ...(asked ? ['STATE'] : [])],
             rows.map((row) => [
               row.id,
               row.name,
               row.created_at?.replace(/\.\d+Z$/, 'Z'),
+              row.host,
               row.pid,
               row.comm,
               humanBytes(row.image_bytes).padStart(9),
               humanCount(row.pages).padStart(9),
               humanCount(row.new_pages).padStart(9),
               humanBytes(row.stored_bytes).padStart(9),
+              ...(asked ? [row.state] : []),
             ]),
           ),
         );
       });
     });
+}
+
+function filterOf({ name, pid, comm, host, newer, older, state, sort, reverse, last }: LsOptions): ListOptions {
+  const given = <K extends string, T>(key: K, value: T | undefined): { [key in K]?: T } =>
+    (value === undefined ? {} : { [key]: value }) as { [key in K]?: T };
+  return {
+    ...given('name', name),
+    ...given('pid', pid),
+    ...given('comm', comm),
+    ...given('host', host),
+    ...given('since', newer === undefined ? undefined : ageAgo(newer, '--newer')),
+    ...given('before', older === undefined ? undefined : ageAgo(older, '--older')),
+    ...given('states', state === 'all' ? states : state === undefined ? undefined : [state]),
+    order: sort,
+    reverse: reverse ?? false,
+    ...given('last', last),
+  };
+}
+
+function wholeNumber(text: string, option: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new CkptError('usage', `${option}: '${text}' is not a whole number`);
 }

@@ -25,14 +25,9 @@ export class PackDirectories {
     return this.directory(pack, slot).toString('hex', slot * HASH_BYTES, (slot + 1) * HASH_BYTES);
   }
 
-  /** Whether two slots hold the same page. */
-  same(packA: string, slotA: number, packB: string, slotB: number): boolean {
-    if (packA === packB && slotA === slotB) return true;
-    const a = this.directory(packA, slotA);
-    const b = this.directory(packB, slotB);
-    return (
-      a.compare(b, slotB * HASH_BYTES, (slotB + 1) * HASH_BYTES, slotA * HASH_BYTES, (slotA + 1) * HASH_BYTES) === 0
-    );
+  /** Hashes of consecutive slots, 32 bytes each. StoreError likewise. */
+  hashes(pack: string, slot: number, count: number): Buffer {
+    return this.directory(pack, slot + count - 1).subarray(slot * HASH_BYTES, (slot + count) * HASH_BYTES);
   }
 
   private directory(pack: string, slot: number): Buffer {

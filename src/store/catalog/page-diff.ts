@@ -2,23 +2,26 @@
 //
 // Compares the pages of two images, run by run: memory for the runs, not for the pages. Pages in the same slot are the same
 // without a look; others are told apart by their hashes.
+import { HASH_BYTES } from '../../format/generated/store.js';
 import type { PackDirectories } from './pack-directories.js';
 import type { PageRun } from './page-runs.js';
 
 export type PageChange = 'added' | 'removed' | 'changed';
 
-export interface ChangedPage {
-  /** Address divided by the page size. */
+/** Pages at consecutive addresses with the same fate. */
+export interface ChangedRun {
+  /** Address of the first divided by the page size. */
   readonly page: number;
+  readonly count: number;
   readonly change: PageChange;
 }
 
-/** Pages that are not the same in both, by ascending address. */
+/** Pages that are not the same in both, by ascending address. Runs that touch may be alike. */
 export function* comparePages(
   a: Iterable<PageRun>,
   b: Iterable<PageRun>,
   directories: PackDirectories,
-): Generator<ChangedPage> {
+): Generator<ChangedRun> {
   const left = new Cursor(a);
   const right = new Cursor(b);
   while (left.run || right.run) {
@@ -28,7 +31,7 @@ export function* comparePages(
     const inLeft = left.page === from;
     const inRight = right.page === from;
     if (inLeft && inRight) yield* compareRuns(left, right, from, end, directories);
-    else for (let page = from; page < end; page++) yield { page, change: inLeft ? 'removed' : 'added' };
+    else if (inLeft || inRight) yield { page: from, count: end - from, change: inLeft ? 'removed' : 'added' };
     left.advance(end);
     right.advance(end);
   }
@@ -40,14 +43,23 @@ function* compareRuns(
   from: number,
   end: number,
   directories: PackDirectories,
-): Generator<ChangedPage> {
+): Generator<ChangedRun> {
   const [packA, slotA, packB, slotB] = [left.run?.pack ?? null, left.slot, right.run?.pack ?? null, right.slot];
   if (packA === packB && (packA === null || slotA === slotB)) return;
-  for (let page = from; page < end; page++) {
-    const at = page - from;
-    const same = packA !== null && packB !== null && directories.same(packA, slotA + at, packB, slotB + at);
-    if (!same) yield { page, change: 'changed' };
+  if (packA === null || packB === null) {
+    yield { page: from, count: end - from, change: 'changed' };
+    return;
   }
+  const hashesA = directories.hashes(packA, slotA, end - from);
+  const hashesB = directories.hashes(packB, slotB, end - from);
+  let changed = from;
+  for (let page = from; page < end; page++) {
+    const at = (page - from) * HASH_BYTES;
+    if (hashesA.compare(hashesB, at, at + HASH_BYTES, at, at + HASH_BYTES) !== 0) continue;
+    if (changed < page) yield { page: changed, count: page - changed, change: 'changed' };
+    changed = page + 1;
+  }
+  if (changed < end) yield { page: changed, count: end - changed, change: 'changed' };
 }
 
 /** Runs in ascending order; overlapping ones of an image with several tasks count once. */

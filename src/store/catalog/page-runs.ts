@@ -2,6 +2,8 @@
 //
 // Reads the runs of a `pages` event (grammar in format/store.mjs) for those who want to see pages: table functions and
 // comparisons. What the projection needs of the same bytes comes from the native codec.
+import type { Db } from '../sqlite.js';
+import { loadValue, type StoredValue } from '../stored-value.js';
 import { decodePagesEvent, HASH_BYTES, PAGES_EVENT_BYTES, RUN_PACK } from '../../format/generated/store.js';
 
 /** Pages at consecutive addresses: all zero, or in consecutive slots of one pack. */
@@ -37,6 +39,19 @@ export function* pageRuns(value: Buffer): Generator<PageRun> {
       yield { page, count, pack: null, slot: 0 };
     }
     page += count;
+  }
+}
+
+/** Runs of an image in stream order; one event's value at a time is in memory. */
+export function* runsOf(db: Db, image: number): Generator<PageRun> {
+  const next = db.prepare<[number, number], { seq: number } & StoredValue>(
+    'SELECT seq, value, zstd FROM image_event WHERE image = ? AND seq > ? AND is_pages ORDER BY seq LIMIT 1',
+  );
+  for (let after = -1; ;) {
+    const event = next.get(image, after);
+    if (!event) return;
+    yield* pageRuns(loadValue(event, 'catalog'));
+    after = event.seq;
   }
 }
 

@@ -76,6 +76,15 @@ export class ScanError extends Error {
   override readonly name = 'ScanError';
 }
 
+export interface ScanOptions {
+  /** Bytes of each record that are kept. */
+  readonly headBytesMax: number;
+  /** False: the `pages` events are not shown to the scan; it takes the records alone and counts no bytes of pages. */
+  readonly pages: boolean;
+}
+
+const projecting: ScanOptions = { headBytesMax: HEAD_BYTES_MAX, pages: true };
+
 export class RecordScan {
   private version: 0 | 1 | 2 = 0;
   private partial: PartialRecord | null = null;
@@ -85,6 +94,8 @@ export class RecordScan {
   offset = 0;
   /** Records completed so far. */
   records = 0;
+
+  constructor(private readonly options: ScanOptions = projecting) {}
 
   static from(state: ScanState): RecordScan {
     const scan = new RecordScan();
@@ -119,7 +130,7 @@ export class RecordScan {
       const wanted = total ?? this.wantedBytes(record.head);
       const taken = Math.min(wanted - record.seen, value.length - at);
       if (taken <= 0) throw new ScanError(`the record at byte ${record.offset} has impossible lengths`);
-      const kept = Math.min(taken, Math.max(0, HEAD_BYTES_MAX - record.seen));
+      const kept = Math.min(taken, Math.max(0, this.options.headBytesMax - record.seen));
       if (kept > 0) {
         const bytes = value.subarray(at, at + kept);
         record.head = record.head.length === 0 ? bytes : Buffer.concat([record.head, bytes]);
@@ -151,7 +162,7 @@ export class RecordScan {
   }
 
   private expectPagesDone(): void {
-    if (this.pagesDone !== this.pagesPromised) {
+    if (this.options.pages && this.pagesDone !== this.pagesPromised) {
       throw new ScanError(`${this.pagesPromised - this.pagesDone} promised pages are missing at byte ${this.offset}`);
     }
   }

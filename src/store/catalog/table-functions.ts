@@ -5,11 +5,10 @@
 import { PAGE_BYTES } from '../../format/generated/image.js';
 import { StoreError } from '../errors.js';
 import type { Db } from '../sqlite.js';
-import { loadValue, type StoredValue } from '../stored-value.js';
 import { comparePages } from './page-diff.js';
 import { PackDirectories } from './pack-directories.js';
 import { freedSlots, sharedSlots } from './pack-shares.js';
-import { pageRuns, type PageRun } from './page-runs.js';
+import { runsOf, type PageRun } from './page-runs.js';
 
 /** Adds them to a connection; `behind` is another connection to the same catalog. */
 export function addTableFunctions(db: Db, behind: Db, packsDir: string): void {
@@ -26,9 +25,11 @@ export function addTableFunctions(db: Db, behind: Db, packsDir: string): void {
     columns: ['addr', 'change', 'addr_hex'],
     rows: function* (a: unknown, b: unknown) {
       const runs = (id: unknown): Iterable<PageRun> => runsOf(behind, imageNumber(behind, id));
-      for (const { page, change } of comparePages(runs(a), runs(b), new PackDirectories(packsDir))) {
-        const addr = address(page);
-        yield [addr, change, hexAddress(addr)];
+      for (const { page, count, change } of comparePages(runs(a), runs(b), new PackDirectories(packsDir))) {
+        for (let at = page; at < page + count; at++) {
+          const addr = address(at);
+          yield [addr, change, hexAddress(addr)];
+        }
       }
     },
   });
@@ -78,17 +79,4 @@ function imageNumber(db: Db, id: unknown): number {
     problem: 'no such checkpoint',
     hint: 'table functions take full ids',
   });
-}
-
-/** Runs in stream order; one event's value at a time is in memory. */
-function* runsOf(db: Db, image: number): Generator<PageRun> {
-  const next = db.prepare<[number, number], { seq: number } & StoredValue>(
-    'SELECT seq, value, zstd FROM image_event WHERE image = ? AND seq > ? AND is_pages ORDER BY seq LIMIT 1',
-  );
-  for (let after = -1; ;) {
-    const event = next.get(image, after);
-    if (!event) return;
-    yield* pageRuns(loadValue(event, 'catalog'));
-    after = event.seq;
-  }
 }
