@@ -6,12 +6,21 @@ import { randomUUID } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { loadCodec, type ByteRange, type Codec, type ImageSummary, type PageIndex } from './codec/native.js';
+import type {
+  CkptOptions,
+  ExportOptions,
+  IngestOptions,
+  RestartOptions,
+  RestartedTask,
+  SaveOptions,
+  SaveResult,
+  WorkOptions,
+} from './ckpt-options.js';
+import { loadCodec, type Codec, type ImageSummary, type PageIndex } from './codec/native.js';
 import { CkptError } from './format/errors.js';
 import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Restored } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
-import type { ProcessStatus } from './process/program.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { writeCore } from './restore/core/core.js';
@@ -64,82 +73,7 @@ export type {
   VmaEntry,
 };
 
-export interface CkptOptions {
-  /** Directory of the store. */
-  readonly store: string;
-  /** `embedded`, the default, or kafka://HOST:PORT[,HOST:PORT]/PREFIX; `store` then is this machine's cache and catalog. */
-  readonly log?: string;
-  /**
-   * `create` makes the store when it is not there; for `read` such a store is empty, and nothing is made. `rebuild` puts up with a
-   * catalog that is damaged or of another log, until rebuild() has made it anew. `look` reads a catalog where it stands, without
-   * bringing it to the log's end first.
-   */
-  readonly access?: 'read' | 'create' | 'rebuild' | 'look';
-  /** zstd level of new packs. */
-  readonly level?: number;
-  /** Threads that hash, compress and decompress. */
-  readonly threads?: number;
-}
-
-/** Options of work that takes its time. */
-export interface WorkOptions {
-  /** Ends the work in order: nothing half is left. Rejects with a CkptError `cancelled`. */
-  readonly signal?: AbortSignal;
-  /** Bytes of image so far, some times a second. */
-  readonly onProgress?: (bytes: number) => void;
-}
-
-export interface ExportOptions extends WorkOptions {
-  /** Only these bytes of the image. The digest of the whole is not checked then; every page that is written is. */
-  readonly range?: ByteRange;
-  /** With a few MiB of memory and one thread, for many exports at once. */
-  readonly frugal?: boolean;
-}
-
-export interface SaveOptions extends WorkOptions {
-  readonly name?: string | null;
-  /** What becomes of the task once its checkpoint is durable. Default `run`: it runs on as soon as it has been read. */
-  readonly after?: 'run' | 'stop' | 'kill';
-  readonly format?: 1 | 2;
-  /** What did not come out as it might have. */
-  readonly onWarning?: (text: string) => void;
-}
-
-export interface SaveResult extends IngestResult {
-  /** Milliseconds that the task did not run. */
-  readonly frozenMs: number | null;
-}
-
-export interface IngestOptions extends WorkOptions {
-  readonly name?: string | null;
-  /** Images back to back, to the end of the input, instead of exactly one. */
-  readonly stream?: boolean;
-}
-
-/** What became of the pages of a lazily restarted task. */
-export type { ProcessStatus as PagerStatus } from './process/program.js';
-
-export interface RestartOptions extends Pick<WorkOptions, 'onProgress'> {
-  /** Leave the task running on its own; otherwise it is a child with this process's standard streams. */
-  readonly detach?: boolean;
-  readonly samePid?: boolean;
-  readonly ignoreCpu?: boolean;
-  /** Who asked for it, for the log. */
-  readonly requestedBy?: string;
-  readonly onWarning?: (text: string) => void;
-  /** Let the task run at once, and bring its pages when it touches them. */
-  readonly lazy?: boolean;
-  /** With `lazy`, and not with `detach`: what its pager says. */
-  readonly onPager?: (status: ProcessStatus) => void;
-}
-
-/** A task that was made to run again. */
-export interface RestartedTask {
-  readonly pid: number;
-  /** How it ended; with `detach`, at once that it runs. */
-  readonly outcome: Promise<TaskOutcome>;
-  signal(name: NodeJS.Signals): void;
-}
+export type * from './ckpt-options.js';
 
 export class Ckpt {
   #index: Promise<PageIndex> | undefined;

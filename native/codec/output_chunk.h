@@ -49,7 +49,6 @@ class OutputChunk {
     return static_cast<uint32_t>(kPagesMax - std::min(kPagesMax, pages_.size() + zeroPages_));
   }
   bool empty() const { return pieces_.empty(); }
-  /** Bytes of the image, known before fill(). */
 
   /** Puts the pages in. On a worker's thread. CodecError of kind pack or io. */
   void fill(PackCache& packs, Worker& worker);

@@ -131,7 +131,10 @@ describe('looking', () => {
       await ask('/v1/checkpoints/{id}/maps', '/v1/checkpoints/mixed/maps'),
     ).mappings;
     expect(maps.length).toBeGreaterThan(1);
-    shown['mappings']!.forEach((vma, i) => expect(maps[i]).toMatchObject(vma));
+    shown['mappings']!.forEach((vma, i) => {
+      const { shared_pages: _, ...columns } = vma as { shared_pages: number };
+      expect(maps[i]).toMatchObject(columns);
+    });
     const { records } = jsonOf<{ records: object[] }>(
       await ask('/v1/checkpoints/{id}/records', `/v1/checkpoints/${id}/records`),
     );
