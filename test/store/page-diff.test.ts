@@ -19,13 +19,7 @@ function hashOf(text: string): Buffer {
 }
 const directories = {
   hashes: (pack: string, slot: number, count: number) =>
-    Buffer.concat(
-      Array.from({ length: count }, (_, at) =>
-        createHash('sha256')
-          .update(contents(pack, slot + at))
-          .digest(),
-      ),
-    ),
+    Buffer.concat(Array.from({ length: count }, (_, at) => hashOf(contents(pack, slot + at)))),
 } as unknown as PackDirectories;
 
 const image: fc.Arbitrary<PageRun[]> = fc
