@@ -12,6 +12,7 @@
 #include "addon/plan_object.h"
 #include "addon/reader_object.h"
 #include "addon/writer_object.h"
+#include "codec/crc32c.h"
 #include "codec/error.h"
 #include "codec/pages_event.h"
 
@@ -126,6 +127,11 @@ Napi::Value pageHash(const Napi::CallbackInfo& info) {
   return Napi::Buffer<uint8_t>::Copy(info.Env(), hash.data(), hash.size());
 }
 
+Napi::Value checksum(const Napi::CallbackInfo& info) {
+  const auto bytes = anyBufferOf(info[1], "bytes");
+  return Napi::Number::New(info.Env(), crc32c(info[0].As<Napi::Number>().Uint32Value(), bytes.Data(), bytes.Length()));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* classes = new Classes;
   classes->index = Napi::Persistent(IndexObject::define(env));
@@ -142,6 +148,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("packHeader", Napi::Function::New<guarded<packHeader>>(env));
   exports.Set("packDirectory", Napi::Function::New<guarded<packDirectory>>(env));
   exports.Set("pagesInfo", Napi::Function::New<guarded<pagesInfo>>(env));
+  exports.Set("crc32c", Napi::Function::New<guarded<checksum>>(env));
   exports.Set("pageHash", Napi::Function::New<guarded<pageHash>>(env));
   return exports;
 }

@@ -165,7 +165,7 @@ export class KafkaBroker {
     return [
       `-Xmx${this.#heap}`,
       '-XX:+UseSerialGC',
-      '-XX:TieredStopAtLevel=4',
+      '-XX:TieredStopAtLevel=1',
       `-Dlog4j.configuration=file:${join(this.dir, 'log4j.properties')}`,
       '-cp',
       `${this.#jars}/*`,

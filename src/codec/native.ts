@@ -170,6 +170,8 @@ export interface Codec {
   packDirectory(path: string): Promise<Buffer>;
   /** Rejects bad structure with a CodecError of kind `event`. */
   pagesInfo(value: Buffer): PagesInfo;
+  /** Goes on with a CRC-32C: `crc` is the value so far, 0 at the start. */
+  crc32c(crc: number, bytes: Buffer): number;
   /** Hash of one page, for tests and tools. */
   pageHash(page: Buffer, salt: Buffer): Buffer;
 }

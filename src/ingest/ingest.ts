@@ -112,9 +112,12 @@ async function ingestOne(
   }
 }
 
+/** Bytes that may be on their way into the log at once: beyond it the reader waits, and with it whoever writes the image. */
+const UNDER_WAY_BYTES_MAX = 16 << 20;
+
 /**
- * Moves batches until the image's last; the next batch is asked for before the one at hand is durable, and its packs go out while the
- * events of this one do.
+ * Moves batches until the image's last. Packs of several batches may be on their way at once; the events of a batch follow when its packs
+ * and those of all before it are in the log, and in order.
  */
 async function copyBatches(
   id: string,
@@ -122,24 +125,44 @@ async function copyBatches(
   stream: StreamWriter,
   log: EventLog,
 ): Promise<ImageSummary> {
+  const underWay: { readonly bytes: number; readonly done: Promise<void> }[] = [];
+  let bytesUnderWay = 0;
+  let last: Promise<void> = Promise.resolve();
   let pending = reader.next();
-  let appended: Promise<void> = Promise.resolve();
-  for (;;) {
-    const batch: ReaderBatch = await pending;
-    if (!batch.image) {
-      pending = reader.next();
-      pending.catch(() => undefined); // reported by the await above, unless the log fails first
+  try {
+    for (;;) {
+      const batch: ReaderBatch = await pending;
+      if (!batch.image) {
+        pending = reader.next();
+        pending.catch(() => undefined); // reported by the await above, unless the log fails first
+      }
+      const stored = batch.packs.length
+        ? log.packs.put(batch.packs.map((pack) => ({ ...pack, storedBytes: pack.bytes.length, stream: id })))
+        : Promise.resolve();
+      const before = last;
+      last = Promise.all([before, stored]).then(() =>
+        batch.events.length ? stream.append(...batch.events) : undefined,
+      );
+      last.catch(() => undefined); // reported by the awaits below
+      const bytes = bytesOf(batch.packs) + bytesOf(batch.events.map(({ value }) => ({ bytes: value })));
+      underWay.push({ bytes, done: last });
+      bytesUnderWay += bytes;
+      while (batch.image ? underWay.length > 0 : bytesUnderWay > UNDER_WAY_BYTES_MAX) {
+        const oldest = underWay.shift();
+        await oldest?.done;
+        bytesUnderWay -= oldest?.bytes ?? 0;
+      }
+      if (batch.image) return batch.image;
     }
-    if (batch.packs.length) {
-      await log.packs.put(batch.packs.map((pack) => ({ ...pack, storedBytes: pack.bytes.length, stream: id })));
-    }
-    await appended;
-    if (batch.events.length) appended = stream.append(...batch.events);
-    appended.catch(() => undefined); // reported by the next await, unless the packs fail first
-    if (!batch.image) continue;
-    await appended;
-    return batch.image;
+  } catch (error) {
+    // Nothing of this stream is under way when it is fenced.
+    await Promise.allSettled(underWay.map(({ done }) => done));
+    throw error;
   }
+}
+
+function bytesOf(values: readonly { readonly bytes: Buffer }[]): number {
+  return values.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
 /** Numbers and chains the events of one stream. */

@@ -10,8 +10,9 @@ import type { EventMessage, LogOpened } from '../../format/events.js';
 import { makeDirectory } from '../directories.js';
 import { StoreError, storeError } from '../errors.js';
 import type { EventLog, LogBatch, LogPosition } from '../log.js';
+import { bootId } from '../machine.js';
 import { openDatabase, type Db } from '../sqlite.js';
-import { cacheSchema } from './cache-schema.js';
+import { cacheSchema, skipPositionsOfOtherBoots } from './cache-schema.js';
 import { KafkaClient } from './client.js';
 import { eventMessage, loggedEvent } from './event-messages.js';
 import { KafkaPacks } from './kafka-packs.js';
@@ -66,7 +67,10 @@ function openCache(dir: string, place: string, opened: LogOpened): Db {
   const db = openDatabase(path, cacheSchema);
   db.prepare("INSERT OR IGNORE INTO meta (name, value) VALUES ('log_id', ?)").run(opened.logId);
   const known = db.prepare("SELECT value FROM meta WHERE name = 'log_id'").pluck().get();
-  if (known === opened.logId) return db;
+  if (known === opened.logId) {
+    skipPositionsOfOtherBoots(db, bootId());
+    return db;
+  }
   db.close();
   throw new StoreError({
     reason: 'failed',

@@ -5,14 +5,9 @@
 // catalog keeps better; its producer repeats by itself what may have arrived. Requests made here are made once. 2.2.4 is the last
 // release of kafkajs; package.json pins it.
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import kafkajs from 'kafkajs';
 import type { KafkaSettings } from './url.js';
-
-export interface ProducedRecord {
-  readonly key: Buffer | string;
-  readonly value: Buffer | null;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 export interface FetchedRecord {
   readonly key: Buffer | null;
@@ -23,17 +18,35 @@ export interface FetchedRecord {
   readonly isControlRecord: boolean;
 }
 
+/** One socket to a broker, with its queue of requests that wait for their answers. */
+export interface BrokerConnection {
+  readonly clientId: string;
+  readonly socket: Socket;
+  readonly requestQueue: {
+    push(request: {
+      entry: {
+        apiKey: number;
+        apiName: string;
+        apiVersion: number;
+        correlationId: number;
+        resolve: (answer: { payload: Buffer }) => void;
+        reject: (error: Error) => void;
+      };
+      expectResponse: boolean;
+      requestTimeout: null;
+      sendRequest: () => void;
+    }): void;
+  };
+  isAuthenticated(): boolean;
+  authenticate(): Promise<void>;
+  nextCorrelationId(): number;
+  failIfNotConnected(): void;
+}
+
 export interface Broker {
-  produce(request: {
-    acks: -1;
-    timeout: number;
-    producerId: number;
-    producerEpoch: number;
-    topicData: {
-      topic: string;
-      partitions: { partition: number; firstSequence: number; messages: readonly ProducedRecord[] }[];
-    }[];
-  }): Promise<{ topics: { partitions: { partition: number; baseOffset: string }[] }[] }>;
+  /** By number of the request, once connected. */
+  readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number } | undefined>> | null;
+  readonly connectionPool: { getConnection(index: 0): Promise<BrokerConnection> };
   fetch(request: {
     replicaId: -1;
     isolationLevel: 0;
@@ -61,6 +74,15 @@ const require = createRequire(import.meta.url);
 const ClusterOfKafkajs = require('kafkajs/src/cluster') as new (options: object) => Cluster;
 const { createLogger } = require('kafkajs/src/loggers') as { createLogger: (options: object) => object };
 const socketFactory = (require('kafkajs/src/network/socketFactory') as () => object)();
+
+interface ProduceAnswer {
+  readonly topics: { readonly partitions: { readonly partition: number; readonly baseOffset: string }[] }[];
+}
+export const produceResponse = require('kafkajs/src/protocol/requests/produce/v7/response') as {
+  decode(payload: Buffer): Promise<ProduceAnswer>;
+  /** Throws the broker's error. */
+  parse(answer: ProduceAnswer): Promise<ProduceAnswer>;
+};
 
 /** What kafkajs would log is in the errors that it raises. */
 export const silent = { logLevel: kafkajs.logLevel.NOTHING, logCreator: () => () => undefined };

@@ -6,8 +6,8 @@
 // request was late and not lost, is dropped by every reader, by (checkpoint, seq).
 import type { Connection } from './connection.js';
 import { fetchOnce } from './fetch.js';
-import type { ProducedRecord } from './kafkajs-cluster.js';
 import { messageOf, sameMessage } from './messages.js';
+import { produceOnce } from './produce-request.js';
 import type { TopicMessage } from './protocol.js';
 import { BATCH_BYTES_MAX } from './topics.js';
 import type { KafkaSettings } from './url.js';
@@ -59,21 +59,11 @@ export class Producer {
   }
 
   private produce(topic: string, partition: number, batch: readonly TopicMessage[]): Promise<number> {
-    const messages: ProducedRecord[] = batch.map(({ key, headers, value }) => ({ key, headers, value }));
     return this.connection.once(async (cluster) => {
       const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
       if (leader === undefined) throw new Error(`partition ${partition} of ${topic} has no leader`);
       const broker = await cluster.findBroker({ nodeId: leader });
-      const response = await broker.produce({
-        acks: -1,
-        timeout: this.settings.requestTimeoutMs,
-        producerId: -1,
-        producerEpoch: 0,
-        topicData: [{ topic, partitions: [{ partition, firstSequence: 0, messages }] }],
-      });
-      const offset = Number(response.topics[0]?.partitions[0]?.baseOffset ?? -1);
-      if (offset < 0) throw new Error('the broker acknowledged without an offset');
-      return offset;
+      return produceOnce(broker, { topic, partition, messages: batch, timeoutMs: this.settings.requestTimeoutMs });
     });
   }
 

@@ -50,20 +50,16 @@ export async function prepareTopics(settings: KafkaSettings, create: boolean): P
 
 /** Another machine may be making them at the same time. */
 async function createTopics(admin: Admin, settings: KafkaSettings, topics: readonly TopicName[]): Promise<void> {
-  for (const topic of topics) {
-    await admin.createTopics({
-      timeout: settings.requestTimeoutMs,
-      waitForLeaders: false, // whoever comes too soon tries again
-      topics: [
-        {
-          topic: topicOf(settings, topic),
-          numPartitions: settings.partitions,
-          replicationFactor: settings.replication,
-          configEntries: Object.entries(created[topic]).map(([name, value]) => ({ name, value })),
-        },
-      ],
-    });
-  }
+  await admin.createTopics({
+    timeout: settings.requestTimeoutMs,
+    waitForLeaders: false, // whoever comes too soon tries again
+    topics: topics.map((topic) => ({
+      topic: topicOf(settings, topic),
+      numPartitions: settings.partitions,
+      replicationFactor: settings.replication,
+      configEntries: Object.entries(created[topic]).map(([name, value]) => ({ name, value })),
+    })),
+  });
 }
 
 async function checkTopics(admin: Admin, settings: KafkaSettings): Promise<void> {
