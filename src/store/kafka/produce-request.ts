@@ -34,7 +34,8 @@ export async function produceOnce(broker: Broker, request: Produce): Promise<num
   }
   const connection = await broker.connectionPool.getConnection(0);
   if (!connection.isAuthenticated()) await connection.authenticate();
-  const batch = recordBatch(request.messages, Date.now(), loadCodec().crc32c);
+  const codec = loadCodec();
+  const batch = recordBatch(request.messages, Date.now(), (crc, bytes) => codec.crc32c(crc, bytes));
   const correlationId = connection.nextCorrelationId();
   const pieces = [requestHead(request, bytesOf(batch), correlationId, connection.clientId), ...batch];
   const { payload } = await new Promise<{ payload: Buffer }>((resolve, reject) => {
