@@ -3,6 +3,8 @@
 // What the library's methods take and give.
 import type { ByteRange } from './codec/native.js';
 import type { IngestResult } from './ingest/ingest.js';
+import type { PrunedCheckpoint } from './prune.js';
+import type { Freed } from './store/index.js';
 import type { ProcessStatus } from './process/program.js';
 import type { TaskOutcome } from './restore/task-restart.js';
 
@@ -81,4 +83,12 @@ export interface RestartedTask {
   /** How it ended; with `detach`, at once that it runs. */
   readonly outcome: Promise<TaskOutcome>;
   signal(name: NodeJS.Signals): void;
+}
+
+/** What a policy would keep and remove. */
+export interface PrunePlan {
+  readonly keep: readonly PrunedCheckpoint[];
+  readonly remove: readonly PrunedCheckpoint[];
+  /** What removing and then collecting would free. */
+  readonly frees: Freed;
 }

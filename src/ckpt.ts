@@ -10,28 +10,37 @@ import type {
   CkptOptions,
   ExportOptions,
   IngestOptions,
+  PrunePlan,
   RestartOptions,
   RestartedTask,
   SaveOptions,
   SaveResult,
   WorkOptions,
 } from './ckpt-options.js';
-import { loadCodec, type Codec, type ImageSummary, type PageIndex } from './codec/native.js';
+import { loadCodec, type Codec, type ImageSummary } from './codec/native.js';
+import { DedupIndex } from './dedup-index.js';
 import { CkptError } from './format/errors.js';
-import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Restored } from './format/events.js';
+import { outsideEvent, type EventMessage, type Restored } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { writeCore } from './restore/core/core.js';
+import { logOf } from './open-log.js';
+import { planPrune, type PruneFilter, type PrunePolicy } from './prune.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import { planRestart } from './restore/plan.js';
 import { TaskRestart, type LazySource, type TaskOutcome, type TaskRestartOptions } from './restore/task-restart.js';
 import { storedImage } from './stored-image.js';
 import {
+  collect,
+  Leases,
+  nothingCollected,
   openStore,
   type AskOptions,
   type CheckpointFilter,
+  type CollectOptions,
+  type CollectReport,
   type CheckpointRow,
   type Growth,
   type GrowthStep,
@@ -42,7 +51,6 @@ import {
   type SqlAnswer,
   type SqlValue,
   type Store,
-  type StoreOptions,
   type TaskView,
   type VmaEntry,
 } from './store/index.js';
@@ -59,6 +67,8 @@ export type {
   ImageDiff,
   ListOptions,
   ProcessSeries,
+  CollectOptions,
+  CollectReport,
   IngestResult,
   LogEventFilter,
   LogEventView,
@@ -76,13 +86,17 @@ export type {
 export type * from './ckpt-options.js';
 
 export class Ckpt {
-  #index: Promise<PageIndex> | undefined;
+  readonly #index: DedupIndex;
+  readonly #leases: Leases;
 
   private constructor(
     private readonly store: Store,
     private readonly codec: Codec,
     private readonly options: CkptOptions,
-  ) {}
+  ) {
+    this.#leases = new Leases(store.dir, codec);
+    this.#index = new DedupIndex(store, codec, (work) => this.#leased('dedup', work));
+  }
 
   /** Opens a store and brings its catalog up to the end of its log. StoreError. */
   static async open(options: CkptOptions): Promise<Ckpt> {
@@ -164,8 +178,9 @@ export class Ckpt {
     return {
       codec,
       log: store.log,
-      index: await this.#loadIndex(),
+      index: await this.#index.load(),
       writer: store.writer,
+      beforeDedup: () => this.#index.dropCondemned(),
       parentOf: async (id) => {
         await store.catchUp();
         return store.catalog.parentOf(id);
@@ -186,14 +201,17 @@ export class Ckpt {
     };
   }
 
-  /** The dedup index of all packs in the log, loaded once. Packs written through this object are in it as they are written. */
-  #loadIndex(): Promise<PageIndex> {
-    this.#index ??= (async () => {
-      const index = this.codec.openIndex(this.store.log.packs.dir);
-      await index.load(this.store.catalog.allPackIds());
-      return index;
-    })();
-    return this.#index;
+  /** What the work reads in the store stays there until it is done. The catalog is at the log's end when it begins. */
+  async #leased<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const { store } = this;
+    if (!store.exists) return work();
+    const lease = this.#leases.take(what, await store.log.end());
+    try {
+      await store.catchUp();
+      return await work();
+    } finally {
+      lease.release();
+    }
   }
 
   #threads(): { threads?: number } {
@@ -204,21 +222,24 @@ export class Ckpt {
 
   /** Writes an image, bit for bit, to a descriptor; every page is verified before it is written. */
   async export(id: string, fd: number, options: ExportOptions = {}): Promise<void> {
-    const image = storedImage(this.store, id);
-    await rebuildImage(image, fd, { ...this.#rebuildEnvironment(), ...options });
+    await this.#leased(`export of ${id}`, () =>
+      rebuildImage(storedImage(this.store, id), fd, { ...this.#rebuildEnvironment(), ...options }),
+    );
   }
 
   /** Writes a checkpoint as an ELF core for debuggers; returns its bytes, holes included. */
-  async core(id: string, fd: number, options: WorkOptions = {}): Promise<number> {
-    const { catalog, looks } = this.store;
-    const image = storedImage(this.store, id);
-    const source = {
-      image,
-      tasks: looks.tasks(image.id),
-      vmas: catalog.vmas(image.id),
-      runs: () => looks.runs(image.id),
-    };
-    return writeCore(source, fd, { ...this.#rebuildEnvironment(), ...options });
+  core(id: string, fd: number, options: WorkOptions = {}): Promise<number> {
+    return this.#leased(`core of ${id}`, () => {
+      const { catalog, looks } = this.store;
+      const image = storedImage(this.store, id);
+      const source = {
+        image,
+        tasks: looks.tasks(image.id),
+        vmas: catalog.vmas(image.id),
+        runs: () => looks.runs(image.id),
+      };
+      return writeCore(source, fd, { ...this.#rebuildEnvironment(), ...options });
+    });
   }
 
   #rebuildEnvironment(): RebuildEnvironment {
@@ -232,7 +253,13 @@ export class Ckpt {
   }
 
   /** Makes a task run again. Rejects when it does not come to run; the restart is an event in the log either way. */
-  async restart(id: string, options: RestartOptions = {}): Promise<RestartedTask> {
+  restart(id: string, options: RestartOptions = {}): Promise<RestartedTask> {
+    // A pager holds the packs it needs open before its task runs; an export has a lease of its own.
+    const restart = (): Promise<RestartedTask> => this.#restart(id, options);
+    return options.lazy ? this.#leased(`restart of ${id}`, restart) : restart();
+  }
+
+  async #restart(id: string, options: RestartOptions): Promise<RestartedTask> {
     const row = await this.find(id);
     const lazy = options.lazy ? await this.#lazySource(row.id) : undefined;
     const restore = {
@@ -292,8 +319,8 @@ export class Ckpt {
     pid: number | null,
     result: string,
   ): Promise<void> {
-    const value = encodeValue('restored', { ...restore, at: new Date().toISOString(), host: hostname(), pid, result });
-    await this.#append({ type: 'restored', checkpoint, seq: SEQ_OUTSIDE, value });
+    const value = { ...restore, at: new Date().toISOString(), host: hostname(), pid, result };
+    await this.#append(outsideEvent('restored', checkpoint, value));
   }
 
   async #append(event: EventMessage): Promise<void> {
@@ -306,6 +333,11 @@ export class Ckpt {
   /** The sealed checkpoint that a full id, a name, a prefix or `@last` means. StoreError `missing`. */
   find(argument: string): Promise<CheckpointRow> {
     return promised(() => this.store.catalog.find(argument));
+  }
+
+  /** The same, of what can be removed: also a damaged one. */
+  findRemovable(argument: string): Promise<CheckpointRow> {
+    return promised(() => this.store.catalog.find(argument, ['sealed', 'damaged']));
   }
 
   /** Checkpoints by filter; by default all sealed ones, oldest first. */
@@ -364,18 +396,59 @@ export class Ckpt {
     return storeSizes(this.store);
   }
 
-  /** Says in the log that a checkpoint is gone. Pages that others use stay. */
+  /** Says in the log that a sealed or damaged checkpoint is gone. Pages that others use stay. */
   async remove(id: string): Promise<void> {
+    const row = await this.findRemovable(id);
+    await this.#append(outsideEvent('deleted', row.id, { at: new Date().toISOString() }));
+  }
+
+  /** Puts a tag on a checkpoint; one that it has already stays. */
+  async tag(id: string, name: string): Promise<void> {
+    await this.#tag('tagged', id, name);
+  }
+
+  /** CkptError `missing` when the checkpoint has no such tag. */
+  async untag(id: string, name: string): Promise<void> {
     const row = await this.find(id);
-    const value = encodeValue('deleted', { at: new Date().toISOString() });
-    await this.#append({ type: 'deleted', checkpoint: row.id, seq: SEQ_OUTSIDE, value });
+    if (!this.store.catalog.tagsOf(row.id).includes(name)) {
+      throw new CkptError('missing', `checkpoint ${row.id} has no tag '${name}'`, 'ckpt show lists its tags');
+    }
+    await this.#tag('untagged', row.id, name);
+  }
+
+  async #tag(type: 'tagged' | 'untagged', id: string, name: string): Promise<void> {
+    const row = await this.find(id);
+    await this.#append(outsideEvent(type, row.id, { name, at: new Date().toISOString() }));
+  }
+
+  /** Tags of a checkpoint. */
+  tagsOf(id: string): Promise<string[]> {
+    return promised(() => this.store.catalog.tagsOf(id));
+  }
+
+  /** Which sealed checkpoints a policy would remove, by series; nothing is changed. */
+  async planPrune(policy: PrunePolicy, filter: PruneFilter = {}): Promise<PrunePlan> {
+    const rows = await this.list();
+    const tags = new Map(rows.map((row) => [row.id, this.store.catalog.tagsOf(row.id)]));
+    const { keep, remove } = planPrune(rows, tags, policy, filter);
+    return { keep, remove, frees: this.store.life.freedBy(remove.map(({ id }) => id)) };
+  }
+
+  /** Gives back what nobody needs any more; safe while others write and read. */
+  collect(options: CollectOptions & Pick<WorkOptions, 'signal'> = {}): Promise<CollectReport> {
+    const { store, codec } = this;
+    if (!store.exists) return Promise.resolve(nothingCollected);
+    const { signal, ...rest } = options;
+    return collect({ store, leases: this.#leases, codec, ...(signal ? { signal } : {}) }, rest);
   }
 
   /** Checks one checkpoint, or all packs, all checkpoints and the catalog against the log. Finds damage, throws for anything else. */
   async verify(id?: string, options: WorkOptions = {}): Promise<VerifyReport> {
     const row = id === undefined ? undefined : await this.find(id);
     await this.store.abortStale();
-    return verifyStore(this.store, { ...this.#rebuildEnvironment(), ...options }, row?.id);
+    return this.#leased('verify', () =>
+      verifyStore(this.store, { ...this.#rebuildEnvironment(), ...options }, row?.id),
+    );
   }
 
   /** How far the log goes, and how far this catalog has come. */
@@ -397,20 +470,6 @@ export class Ckpt {
   async rebuild(): Promise<void> {
     await this.store.rebuild();
   }
-}
-
-/** How the store opens a log that is not its own. Its driver is loaded only when it is asked for. CkptError `usage`. */
-async function logOf({ log = 'embedded', access }: CkptOptions): Promise<Pick<StoreOptions, 'openLog'>> {
-  if (log === 'embedded') return {};
-  if (!log.startsWith('kafka://')) {
-    throw new CkptError(
-      'usage',
-      `log '${log}': there is no such log`,
-      'embedded, or kafka://HOST:PORT[,HOST:PORT]/PREFIX',
-    );
-  }
-  const { openKafkaLog } = await import('./store/kafka/kafka-log.js');
-  return { openLog: (dir) => openKafkaLog({ dir, url: log, create: access === 'create' }) };
 }
 
 /** The one image of a task. When there is none, or a torn one, the task's own program says why. */

@@ -3,6 +3,7 @@
 // The addon's exports: Codec of src/codec/native.ts.
 #include <fcntl.h>
 #include <napi.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,7 @@
 #include "addon/writer_object.h"
 #include "codec/crc32c.h"
 #include "codec/error.h"
+#include "codec/pack_repack.h"
 #include "codec/pages_event.h"
 
 namespace ckpt {
@@ -92,6 +94,51 @@ Napi::Value packDirectory(const Napi::CallbackInfo& info) {
       [](Napi::Env env, Bytes& directory) { return bufferOf(env, std::move(directory)); });
 }
 
+Napi::Value soundPages(const Napi::CallbackInfo& info) {
+  const std::string path = stringOf(info[0], "path");
+  const Hash id = packIdOf(info[1]);
+  const Salt salt = bytesOf<32>(info[2], "salt");
+  return promiseOf<Bytes>(
+      info.Env(), [path, id, salt] { return soundSlots(path, id, salt); },
+      [](Napi::Env env, Bytes& slots) { return bufferOf(env, std::move(slots)); });
+}
+
+Napi::Value repack(const Napi::CallbackInfo& info) {
+  if (!info[0].IsArray() || !info[1].IsObject()) throw Napi::TypeError::New(info.Env(), "sources and options expected");
+  const auto array = info[0].As<Napi::Array>();
+  std::vector<RepackSource> sources;
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const auto from = array.Get(i).As<Napi::Object>();
+    const auto slots = anyBufferOf(from.Get("slots"), "slots");
+    sources.push_back(RepackSource{stringOf(from.Get("path"), "path"), packIdOf(from.Get("id")),
+                                   Bytes(slots.Data(), slots.Data() + slots.Length())});
+  }
+  const auto from = info[1].As<Napi::Object>();
+  RepackOptions options;
+  options.salt = bytesOf<32>(from.Get("salt"), "salt");
+  options.logId = bytesOf<16>(from.Get("logId"), "logId");
+  options.stream = stringOf(from.Get("stream"), "stream");
+  if (!from.Get("level").IsUndefined()) options.level = intOf(from.Get("level"), "level");
+  return promiseOf<Repacked>(
+      info.Env(), [sources = std::move(sources), options] { return repackPages(sources, options); },
+      [](Napi::Env env, Repacked& repacked) -> Napi::Value {
+        Napi::Object result = Napi::Object::New(env);
+        Napi::Array packs = Napi::Array::New(env, repacked.packs.size());
+        for (uint32_t i = 0; i < repacked.packs.size(); i++) packs.Set(i, packObject(env, repacked.packs[i]));
+        result.Set("packs", packs);
+        Bytes runs;
+        for (const RepackRun& run : repacked.runs) append(runs, run);
+        result.Set("runs", bufferOf(env, std::move(runs)));
+        return result;
+      });
+}
+
+Napi::Value lockFile(const Napi::CallbackInfo& info) {
+  if (flock(intOf(info[0], "fd"), LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  if (errno != EWOULDBLOCK) throw ioError("flock", errno);
+  return Napi::Boolean::New(info.Env(), false);
+}
+
 Napi::Value pagesInfo(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto value = anyBufferOf(info[0], "value");
@@ -147,6 +194,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("verifyPack", Napi::Function::New<guarded<verifyPack>>(env));
   exports.Set("packHeader", Napi::Function::New<guarded<packHeader>>(env));
   exports.Set("packDirectory", Napi::Function::New<guarded<packDirectory>>(env));
+  exports.Set("soundPages", Napi::Function::New<guarded<soundPages>>(env));
+  exports.Set("repack", Napi::Function::New<guarded<repack>>(env));
+  exports.Set("lockFile", Napi::Function::New<guarded<lockFile>>(env));
   exports.Set("pagesInfo", Napi::Function::New<guarded<pagesInfo>>(env));
   exports.Set("crc32c", Napi::Function::New<guarded<checksum>>(env));
   exports.Set("pageHash", Napi::Function::New<guarded<pageHash>>(env));

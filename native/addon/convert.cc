@@ -65,6 +65,15 @@ Napi::Value bufferOf(Napi::Env env, Bytes bytes) {
       owned);
 }
 
+Napi::Object packObject(Napi::Env env, Pack& pack) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("id", hexOf(pack.id));
+  object.Set("pages", Napi::Number::New(env, pack.pages));
+  object.Set("rawBytes", Napi::Number::New(env, static_cast<double>(pack.pages) * kPageBytes));
+  object.Set("bytes", bufferOf(env, std::move(pack.bytes)));
+  return object;
+}
+
 Napi::Object reportOf(Napi::Env env, const PackReport& report) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("pages", Napi::Number::New(env, report.pages));

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "codec/bytes.h"
+#include "codec/pack_builder.h"
 #include "codec/pack_file.h"
 
 namespace ckpt {
@@ -20,6 +21,8 @@ Napi::Value errorOf(Napi::Env env, const std::exception_ptr& error);
 
 /** A Buffer that owns the bytes; larger ones are handed over, not copied. */
 Napi::Value bufferOf(Napi::Env env, Bytes bytes);
+/** A pack of ReaderBatch; its bytes are taken. */
+Napi::Object packObject(Napi::Env env, Pack& pack);
 Napi::Object reportOf(Napi::Env env, const PackReport& report);
 
 /** A Buffer of exactly N bytes. Throws a TypeError. */

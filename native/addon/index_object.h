@@ -20,6 +20,8 @@ class IndexObject : public Napi::ObjectWrap<IndexObject> {
 
  private:
   Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value forget(const Napi::CallbackInfo& info);
+  Napi::Value find(const Napi::CallbackInfo& info);
   Napi::Value pages(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);
   Napi::Value packs(const Napi::CallbackInfo& info);

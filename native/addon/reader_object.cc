@@ -110,15 +110,7 @@ void ReaderObject::settle() {
 Napi::Object ReaderObject::batchOf(Napi::Env env, ReaderBatch batch) {
   Napi::Object object = Napi::Object::New(env);
   Napi::Array packs = Napi::Array::New(env, batch.packs.size());
-  for (uint32_t i = 0; i < batch.packs.size(); i++) {
-    Pack& pack = batch.packs[i];
-    Napi::Object entry = Napi::Object::New(env);
-    entry.Set("id", hexOf(pack.id));
-    entry.Set("pages", Napi::Number::New(env, pack.pages));
-    entry.Set("rawBytes", Napi::Number::New(env, static_cast<double>(pack.pages) * kPageBytes));
-    entry.Set("bytes", bufferOf(env, std::move(pack.bytes)));
-    packs.Set(i, entry);
-  }
+  for (uint32_t i = 0; i < batch.packs.size(); i++) packs.Set(i, packObject(env, batch.packs[i]));
   object.Set("packs", packs);
   Napi::Array events = Napi::Array::New(env, batch.events.size());
   const Napi::String record = Napi::String::New(env, "record");

@@ -20,6 +20,9 @@ WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Wr
   options.fd = intOf(from.Get("fd"), "fd");
   options.salt = bytesOf<32>(from.Get("salt"), "salt");
   options.packsDir = stringOf(from.Get("packsDir"), "packsDir");
+  options.trustPacks = from.Get("trustPacks").ToBoolean();
+  if (options.trustPacks && options.fd >= 0)
+    throw Napi::TypeError::New(env, "trustPacks: only where nothing is written");
   if (!from.Get("threads").IsUndefined()) {
     const int threads = intOf(from.Get("threads"), "threads");
     if (threads < 1 || threads > 64) throw Napi::RangeError::New(env, "threads: 1 to 64 expected");

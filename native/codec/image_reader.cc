@@ -49,6 +49,10 @@ std::optional<bool> ImageReader::takeBegun() {
 std::optional<ReaderBatch> ImageReader::takeBatch() {
   std::lock_guard<std::mutex> lock(mutex_);
   throwIfFailed();
+  if (!outputAsked_) {
+    outputAsked_ = true;
+    changed_.notify_all();
+  }
   const bool ready = !output_.packs.empty() || output_.image || outputBytes_ >= kEventBytesToWake;
   if (!ready) return std::nullopt;
   ReaderBatch batch = std::move(output_);
@@ -145,6 +149,7 @@ void ImageReader::readImages() {
       std::lock_guard<std::mutex> lock(mutex_);
       begun_ = another;
       imageOpen_ = another;
+      outputAsked_ = false;
       if (another) packer_->beginImage(checkpoint);
     }
     onChange_();
@@ -206,7 +211,7 @@ void ImageReader::runSequencer() {
       {
         std::unique_lock<std::mutex> lock(mutex_);
         const auto batchReady = [this] {
-          return outputBytes_ < kOutputBytesMax && !sequence_.empty() && sequence_.front()->hashed;
+          return outputAsked_ && outputBytes_ < kOutputBytesMax && !sequence_.empty() && sequence_.front()->hashed;
         };
         changed_.wait(lock, [&] { return stopping_ || packer_->canStep() || batchReady(); });
         if (stopping_) return;

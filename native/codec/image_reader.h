@@ -71,7 +71,10 @@ class ImageReader {
   void begin(const std::string& checkpoint);
   /** Whether there is one; nothing: not known yet. Throws the CodecError that ended the reader. */
   std::optional<bool> takeBegun();
-  /** The next stretch; nothing: not there yet. Throws the CodecError that ended the reader. */
+  /**
+   * The next stretch; nothing: not there yet. Throws the CodecError that ended the reader. The index is not asked for any page of an
+   * image before its owner has called this: what it may rely on is only certain once its stream stands in the log.
+   */
   std::optional<ReaderBatch> takeBatch();
   /** Stops and joins the threads: some milliseconds. Idempotent. */
   void close();
@@ -103,7 +106,8 @@ class ImageReader {
   std::exception_ptr error_;
   std::optional<std::string> wantedImage_;
   std::optional<bool> begun_;
-  bool imageOpen_ = false;  // begun, and its last batch not taken
+  bool imageOpen_ = false;    // begun, and its last batch not taken
+  bool outputAsked_ = false;  // since it was begun
   std::deque<std::shared_ptr<Batch>> sequence_;
   ReaderBatch output_;
   size_t outputBytes_ = 0;

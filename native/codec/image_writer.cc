@@ -218,7 +218,11 @@ void ImageWriter::passChunk() {
     sequence_.push_back(job);
   }
   workers_->submit([this, job](Worker& worker) {
-    job->chunk.fill(packs_, worker);
+    if (options_.trustPacks) {
+      job->chunk.fillHashes(packs_);
+    } else {
+      job->chunk.fill(packs_, worker);
+    }
     std::lock_guard<std::mutex> lock(mutex_);
     job->filled = true;
     changed_.notify_all();

@@ -29,7 +29,8 @@
 namespace ckpt {
 
 struct WriterOptions {
-  int fd = -1;  // -1: nothing is written, the image is only rebuilt and verified
+  int fd = -1;              // -1: nothing is written, the image is only rebuilt and verified
+  bool trustPacks = false;  // with fd -1: the packs' directories are believed, their pages not read
   Salt salt = {};
   std::string packsDir;
   unsigned threads = 0;  // 0: defaultThreads()

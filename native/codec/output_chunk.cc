@@ -71,6 +71,19 @@ void OutputChunk::fill(PackCache& packs, Worker& worker) {
   }
 }
 
+void OutputChunk::fillHashes(PackCache& packs) {
+  std::shared_ptr<const PackFile> pack;
+  Hash opened{};
+  for (Page& page : pages_) {
+    if (!pack || opened != page.pack) pack = packs.open(opened = page.pack);
+    if (page.slot >= pack->pages()) {
+      throw packError(pack->id(),
+                      "an event names slot " + std::to_string(page.slot) + ", it has " + std::to_string(pack->pages()));
+    }
+    memcpy(page.hash.data(), pack->hashOf(page.slot), kHashBytes);
+  }
+}
+
 // The pages of one pack, by slot. Frames that are next to each other in the file are read at once, each is decompressed once,
 // right to its place when its pages belong together there too.
 void OutputChunk::fillFromPack(const PackFile& pack, Page** first, Page** last, Worker& worker) {

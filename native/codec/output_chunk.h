@@ -52,6 +52,8 @@ class OutputChunk {
 
   /** Puts the pages in. On a worker's thread. CodecError of kind pack or io. */
   void fill(PackCache& packs, Worker& worker);
+  /** Takes the pages' hashes from the directories of their packs, in place of their contents: digest() is right, bytes() is not. */
+  void fillHashes(PackCache& packs);
   /** After fill(): the image's bytes. */
   const RawBytes& bytes() const { return bytes_; }
   /** After fill(): bytes() and the holes between them. */

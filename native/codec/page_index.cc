@@ -111,6 +111,22 @@ void PageIndex::release(Owner owner, bool complete) {
   count();
 }
 
+void PageIndex::forget(const std::vector<Hash>& ids) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const Hash& id : ids) {
+    const auto at = numbers_.find(id);
+    if (at == numbers_.end() || entries_[at->second].dead) continue;
+    entries_[at->second].dead = true;
+    deadPacks_++;
+    const auto cached = cached_.find(at->second);
+    if (cached == cached_.end()) continue;
+    cachedBytes_ -= cached->second->directory.size();
+    cache_.erase(cached->second);
+    cached_.erase(cached);
+  }
+  count();
+}
+
 void PageIndex::find(const Hash* hashes, const uint8_t* wanted, size_t count, Owner owner, PagePlace* out,
                      uint8_t* found) {
   std::lock_guard<std::mutex> lock(mutex_);

@@ -44,6 +44,9 @@ class PageIndex {
   /** The owner's packs become everybody's (`complete`), or are forgotten. */
   void release(Owner owner, bool complete);
 
+  /** These packs are not chosen any more, and not known. Unknown ids are passed over. */
+  void forget(const std::vector<Hash>& ids);
+
   /**
    * Finds pages: out[i] is set where hashes[i] is known to the owner and wanted[i] is not 0.
    * found[i] says whether it is.

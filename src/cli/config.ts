@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { CkptError } from '../format/errors.js';
+import { prunePeriods, type PrunePolicy } from '../prune.js';
 
 export interface Settings {
   /** Directory of the store. */
@@ -15,6 +16,8 @@ export interface Settings {
   readonly level: number | undefined;
   /** Threads that hash and compress; undefined: as many as there are processors, at most 4. */
   readonly threads: number | undefined;
+  /** What ckpt prune keeps; from the config file only. */
+  readonly retention: PrunePolicy;
 }
 
 /** One setting: where each source has it, and what a value must be. */
@@ -23,7 +26,7 @@ interface Setting {
   readonly parse: (text: string, where: string) => string | number;
 }
 
-function integer(min: number, max: number): Setting['parse'] {
+export function integer(min: number, max: number): (text: string, where: string) => number {
   return (text, where) => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
@@ -36,14 +39,19 @@ const anyText: Setting['parse'] = (text, where) => {
   return text;
 };
 
-export const settings: Readonly<Record<keyof Settings, Setting>> = {
+/** Kinds of retention; `keep-KIND` in the config file, `--keep-KIND` of ckpt prune. */
+export const retentionNames = ['last', ...prunePeriods] as const;
+
+type Name = Exclude<keyof Settings, 'retention'>;
+
+export const settings: Readonly<Record<Name, Setting>> = {
   store: { env: 'CKPT_STORE', parse: anyText },
   log: { env: 'CKPT_LOG', parse: anyText },
   level: { env: 'CKPT_LEVEL', parse: integer(-50, 19) },
   threads: { env: 'CKPT_THREADS', parse: integer(1, 64) },
 };
 
-type Partly = Partial<Record<keyof Settings, string | number>>;
+type Partly = Partial<Record<Name, string | number>>;
 
 /** $XDG_CONFIG_HOME/ckpt/config.json. */
 export function defaultConfigPath(env: NodeJS.ProcessEnv): string {
@@ -55,7 +63,7 @@ export function defaultStore(env: NodeJS.ProcessEnv): string {
   return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'ckpt');
 }
 
-function fromFile(path: string): Partly {
+function fromFile(path: string): { values: Partly; retention: PrunePolicy } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
@@ -66,20 +74,26 @@ function fromFile(path: string): Partly {
     throw new CkptError('usage', `config file ${path}: not an object`);
   }
   const values: Partly = {};
+  const retention: Partial<Record<(typeof retentionNames)[number], number>> = {};
   for (const [name, value] of Object.entries(parsed)) {
+    const kind = retentionNames.find((one) => name === `keep-${one}`);
+    if (kind) {
+      retention[kind] = integer(0, 1e9)(String(value), `config file ${path}, ${name}`);
+      continue;
+    }
     if (!isSetting(name)) {
       throw new CkptError(
         'usage',
         `config file ${path}: unknown setting '${name}'`,
-        `settings: ${Object.keys(settings).join(', ')}`,
+        `settings: ${[...Object.keys(settings), ...retentionNames.map((one) => `keep-${one}`)].join(', ')}`,
       );
     }
     values[name] = settings[name].parse(String(value), `config file ${path}, ${name}`);
   }
-  return values;
+  return { values, retention };
 }
 
-function isSetting(name: string): name is keyof Settings {
+function isSetting(name: string): name is Name {
   return Object.hasOwn(settings, name);
 }
 
@@ -88,14 +102,15 @@ function isSetting(name: string): name is keyof Settings {
  * else the default one, which need not. CkptError `usage` names the source of a bad value.
  */
 export function resolveSettings(
-  flags: Partial<Record<keyof Settings, string>>,
+  flags: Partial<Record<Name, string>>,
   configPath: string | undefined,
   env = process.env,
 ): Settings {
   const explicit = configPath ?? env['CKPT_CONFIG'];
   const path = explicit ?? defaultConfigPath(env);
-  const merged: Partly = explicit !== undefined || existsSync(path) ? fromFile(path) : {};
-  for (const name of Object.keys(settings) as (keyof Settings)[]) {
+  const file = explicit !== undefined || existsSync(path) ? fromFile(path) : { values: {}, retention: {} };
+  const merged: Partly = file.values;
+  for (const name of Object.keys(settings) as Name[]) {
     const { env: variable, parse } = settings[name];
     const fromEnv = env[variable];
     if (fromEnv !== undefined && fromEnv !== '') merged[name] = parse(fromEnv, variable);
@@ -107,5 +122,6 @@ export function resolveSettings(
     log: String(merged.log ?? 'embedded'),
     level: merged.level === undefined ? undefined : Number(merged.level),
     threads: merged.threads === undefined ? undefined : Number(merged.threads),
+    retention: file.retention,
   };
 }

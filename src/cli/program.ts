@@ -8,9 +8,11 @@ import { diffCommand } from './commands/diff.js';
 import { digestCommand } from './commands/digest.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
+import { gcCommand } from './commands/gc.js';
 import { ingestCommand } from './commands/ingest.js';
 import { logCommand } from './commands/log.js';
 import { lsCommand } from './commands/ls.js';
+import { pruneCommand } from './commands/prune.js';
 import { rebuildCommand } from './commands/rebuild.js';
 import { restartCommand } from './commands/restart.js';
 import { rmCommand } from './commands/rm.js';
@@ -19,6 +21,7 @@ import { serveCommand } from './commands/serve.js';
 import { showCommand } from './commands/show.js';
 import { sqlCommand } from './commands/sql.js';
 import { statsCommand } from './commands/stats.js';
+import { tagCommand } from './commands/tag.js';
 import { tokenCommand } from './commands/token.js';
 import { treeCommand } from './commands/tree.js';
 import { verifyCommand } from './commands/verify.js';
@@ -58,7 +61,10 @@ export function buildProgram(): Command {
     treeCommand(),
     statsCommand(),
     sqlCommand(),
+    tagCommand(),
     rmCommand(),
+    pruneCommand(),
+    gcCommand(),
     verifyCommand(),
     rebuildCommand(),
     logCommand(),

@@ -12,6 +12,13 @@ export const PIPE_BYTES = 1 << 20;
 export interface PageIndex {
   /** Takes up the directories of packs (each at packPath(packsDir, id)). Rejects with a CodecError of kind `pack`. */
   load(ids: readonly string[]): Promise<void>;
+  /** These packs are not chosen any more; unknown ones are passed over. */
+  forget(ids: readonly string[]): void;
+  /**
+   * Where pages are, by their hashes (32 bytes each, back to back). `places` has two u32 a page: an index into `packs`, or
+   * 0xffffffff where the page is not known, and the slot.
+   */
+  find(hashes: Buffer): Promise<{ readonly packs: readonly string[]; readonly places: Buffer }>;
   /** Distinct pages known. */
   readonly pages: number;
   /** Bytes of memory the tag table takes. */
@@ -104,6 +111,8 @@ export interface WriterOptions {
    * stretch whole, with zeros where there is no page, which are holes in a file. The digest is all zero.
    */
   readonly segments?: Float64Array;
+  /** Only with fd -1: directories of packs are believed, and no page is read. What verifyPack() has found sound may be. */
+  readonly trustPacks?: boolean;
 }
 
 /** Bytes of an image from `first` to before `end`. */
@@ -152,6 +161,20 @@ export interface PagesInfo {
   readonly packs: readonly { readonly id: string; readonly slots: Buffer }[];
 }
 
+/** Pages of a pack file that are wanted. */
+export interface RepackSource {
+  readonly path: string;
+  readonly id: string;
+  /** Bitmap: bit i of byte i >> 3. */
+  readonly slots: Buffer;
+}
+
+export interface Repacked {
+  readonly packs: readonly PackBytes[];
+  /** Five u32 a run: source, its first slot, count, index into `packs` or 0xffffffff (these pages cannot be read), first slot there. */
+  readonly runs: Buffer;
+}
+
 export interface Codec {
   openIndex(packsDir: string): PageIndex;
   openReader(options: ReaderOptions): ImageReader;
@@ -168,6 +191,15 @@ export interface Codec {
   packHeader(path: string): Promise<PackReport>;
   /** The page hashes of a pack, slot 0 first, 32 bytes each. */
   packDirectory(path: string): Promise<Buffer>;
+  /** The slots of a pack file whose pages are what its directory says, as a bitmap of 256 bytes; none when it cannot be read. */
+  soundPages(path: string, id: string, salt: Buffer): Promise<Buffer>;
+  /** Copies pages into new packs, each checked against its hash. They have all to fit into memory. */
+  repack(
+    sources: readonly RepackSource[],
+    options: { readonly salt: Buffer; readonly logId: Buffer; readonly stream: string; readonly level?: number },
+  ): Promise<Repacked>;
+  /** flock(LOCK_EX | LOCK_NB): false when somebody else has it. It goes with the last descriptor of this opening of the file. */
+  lockFile(fd: number): boolean;
   /** Rejects bad structure with a CodecError of kind `event`. */
   pagesInfo(value: Buffer): PagesInfo;
   /** Goes on with a CRC-32C: `crc` is the value so far, 0 at the start. */

@@ -5,6 +5,9 @@
 // a fencer, `deleted`, `restored`) carry SEQ_OUTSIDE and are idempotent. An image exists from its `sealed` on, never before:
 // in the stream's partition the first of `sealed` and `aborted` wins.
 //
+// Events about packs belong to no checkpoint: they carry the log's own id in its place, and so stand in one partition, in one
+// order. docs/lifecycle.md says what they mean for those who write, read and collect.
+//
 // `record` holds the image's own bytes (header, payload, and the raw LDT or TLS bytes that belong to it), `pages` the layout
 // of format/store.mjs; all others are JSON, readable by any client of the log.
 
@@ -17,6 +20,12 @@ export const eventTypes = [
   'aborted',
   'deleted',
   'restored',
+  'tagged',
+  'untagged',
+  'forgotten',
+  'packs-condemned',
+  'packs-moved',
+  'packs-deleted',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
@@ -118,6 +127,47 @@ export interface Restored {
   readonly by?: string;
 }
 
+/** A tag is put on a sealed checkpoint, or taken off. */
+export interface Tagged {
+  readonly name: string;
+  readonly at: string;
+}
+
+/**
+ * What a deleted or aborted checkpoint held is forgotten: its `record` and `pages` events may go from the log, and nobody needs them to
+ * know what the catalog still says of it, which stands here.
+ */
+export interface Forgotten {
+  readonly at: string;
+  /** Columns of the catalog's row, as they were. */
+  readonly row: Readonly<Record<string, string | number | null>>;
+}
+
+/** Packs without live pages, or moved ones: no stream that begins after this event may choose a page of them. */
+export interface PacksCondemned {
+  readonly at: string;
+  readonly packs: readonly string[];
+}
+
+/** Slots of a pack that are now slots of another: `runs` are first slot, count, first slot there. */
+export interface PackMove {
+  readonly from: string;
+  readonly to: string;
+  readonly runs: readonly (readonly [number, number, number])[];
+}
+
+/** Pages have a new place. The old packs are condemned by this. Of two moves of a slot the first counts; one to a condemned pack does not. */
+export interface PacksMoved {
+  readonly at: string;
+  readonly moves: readonly PackMove[];
+}
+
+/** Condemned packs that are gone, or may go at any moment. */
+export interface PacksDeleted {
+  readonly at: string;
+  readonly packs: readonly string[];
+}
+
 /** The JSON value of each event type that has one. */
 export interface EventValues {
   'log-opened': LogOpened;
@@ -126,6 +176,28 @@ export interface EventValues {
   aborted: Aborted;
   deleted: Deleted;
   restored: Restored;
+  tagged: Tagged;
+  untagged: Tagged;
+  forgotten: Forgotten;
+  'packs-condemned': PacksCondemned;
+  'packs-moved': PacksMoved;
+  'packs-deleted': PacksDeleted;
+}
+
+/** Types of events about packs: in place of a checkpoint's they carry the log's id. */
+export type PackEventType = 'packs-condemned' | 'packs-moved' | 'packs-deleted';
+
+export function isPackEvent(type: EventType): type is PackEventType {
+  return type === 'packs-condemned' || type === 'packs-moved' || type === 'packs-deleted';
+}
+
+/** An event that somebody says about a checkpoint (or, with the log's id, about packs), outside of its numbered stream. */
+export function outsideEvent<T extends Exclude<keyof EventValues, 'log-opened' | 'opened' | 'sealed'>>(
+  type: T,
+  checkpoint: string,
+  value: EventValues[T],
+): EventMessage {
+  return { type, checkpoint, seq: SEQ_OUTSIDE, value: encodeValue(type, value) };
 }
 
 export function encodeValue<T extends keyof EventValues>(_type: T, value: EventValues[T]): Buffer {
@@ -139,6 +211,5 @@ export function decodeValue<T extends keyof EventValues>(_type: T, value: Buffer
 
 /** The event that fences a stream. Whoever says it, it is the same, and harmless when the stream has ended already. */
 export function abortedEvent(checkpoint: string, reason: string, at = new Date()): EventMessage {
-  const value = encodeValue('aborted', { reason, at: at.toISOString() });
-  return { type: 'aborted', checkpoint, seq: SEQ_OUTSIDE, value };
+  return outsideEvent('aborted', checkpoint, { reason, at: at.toISOString() });
 }

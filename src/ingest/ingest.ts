@@ -28,6 +28,8 @@ export interface IngestEnvironment {
   readonly log: EventLog;
   readonly index: PageIndex;
   readonly writer: WriterIdentity;
+  /** Called when `opened` stands in the log, before dedup begins: what was condemned until then must not be chosen. */
+  readonly beforeDedup: () => Promise<void>;
   /** The checkpoint of the same process before this one, if the catalog knows one. */
   readonly parentOf: (checkpoint: string) => Promise<string | null>;
   /** Throws unless the log says that this stream's own seal won. */
@@ -85,6 +87,7 @@ async function ingestOne(
     }),
   });
   try {
+    await env.beforeDedup();
     const image = await copyBatches(id, reader, stream, env.log);
     await source.beforeSeal?.();
     env.signal?.throwIfAborted();

@@ -17,6 +17,8 @@ export class AbsentLog implements EventLog {
       dir: `${place}/packs`,
       put: () => this.refuse('put packs'),
       read: (): AsyncIterable<PackBatch> => nothing(),
+      remove: () => this.refuse('remove packs'),
+      sweep: () => Promise.resolve(0),
       ensureLocal: async (ids) => {
         if (ids.length > 0) await this.refuse('open packs');
       },
@@ -33,6 +35,10 @@ export class AbsentLog implements EventLog {
 
   read(): AsyncIterable<LogBatch> {
     return nothing();
+  }
+
+  shrink(): Promise<void> {
+    return this.refuse('shrink');
   }
 
   async close(): Promise<void> {

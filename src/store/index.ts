@@ -28,6 +28,9 @@ export { registerNames, type FileView, type Registers, type TaskView, type Threa
 export type { ProcessSeries, TreeCheckpoint } from './looking/tree.js';
 export { openEmbeddedLog } from './embedded/embedded-log.js';
 export { errorCode, StoreError, storeError, type StoreReason } from './errors.js';
+export { LifeQueries, type Freed } from './catalog/life-queries.js';
+export { collect, nothingCollected, type CollectOptions, type CollectReport } from './lifecycle/collect.js';
+export { Leases, type Lease } from './lifecycle/leases.js';
 export { abortStale, abortStream } from './fencing.js';
 export type { EventLog, LogBatch, LogPosition, NewPack, PackBatch, PackInfo, PackStore } from './log.js';
 export { currentWriter, isGone, processStartTicks } from './machine.js';

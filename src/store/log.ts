@@ -51,6 +51,16 @@ export interface PackStore {
   read(from: number): AsyncIterable<PackBatch>;
   /** Makes the files of these packs be there. StoreError reason `damaged` naming those that cannot be had. */
   ensureLocal(ids: readonly string[]): Promise<void>;
+  /**
+   * Takes packs away whose deletion stands in the log; those that are not there are passed over. First nobody is told of them any more, then
+   * their files go. StoreError.
+   */
+  remove(ids: readonly string[]): Promise<void>;
+  /**
+   * Removes files that no listed pack has, as far as `mayGo` allows it, and empty folders; returns how many files went. `stream` is the
+   * checkpoint that wrote the pack, null when the file does not say.
+   */
+  sweep(mayGo: (id: string, stream: string | null) => boolean): Promise<number>;
   /** Where packs come from elsewhere: per partition of that, its end and how far it has been brought here. */
   partitions?(): Promise<readonly { readonly end: number; readonly here: number }[]>;
 }
@@ -77,6 +87,11 @@ export interface EventLog {
    * within a partition. StoreError reason `newer` when an event of a newer schema stands there, `damaged` when one of an unknown type.
    */
   read(from: LogPosition, to?: LogPosition): AsyncIterable<LogBatch>;
+  /**
+   * The record and pages events of these checkpoints may go: `forgotten` stands in the log for each. A driver that can drops them and gives
+   * their space back, also what others have left; one that cannot keeps them.
+   */
+  shrink(checkpoints: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 

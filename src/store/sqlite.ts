@@ -43,6 +43,8 @@ export function openDatabase(path: string, schema: SqliteSchema): Db {
   try {
     db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     checkOwner(db, path, schema);
+    // Heeded only while the file is empty.
+    db.pragma('auto_vacuum = INCREMENTAL');
     useWriteAheadLog(db);
     db.pragma(`synchronous = ${schema.synchronous}`);
     migrate(db, path, schema);
@@ -52,6 +54,24 @@ export function openDatabase(path: string, schema: SqliteSchema): Db {
     db?.close();
     throw storeError('open', path, cause);
   }
+}
+
+/** Pages that one step of giveBack() moves; others may write between two. */
+const VACUUM_PAGES = 2000;
+
+/** Gives the free pages of a file back to the file system, in small steps, and empties its write-ahead log if nobody reads in it. */
+export function giveBack(db: Db): void {
+  const free = (): number => db.pragma('freelist_count', { simple: true }) as number;
+  if (db.pragma('auto_vacuum', { simple: true }) === 0) {
+    // Made by a release that did not prepare for this: all at once, and only where it is worth it.
+    if (free() * 4 < (db.pragma('page_count', { simple: true }) as number)) return;
+    db.pragma('auto_vacuum = INCREMENTAL');
+    db.exec('VACUUM');
+  }
+  for (let left = free(), before = Infinity; left > 0 && left < before; before = left, left = free()) {
+    db.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
+  }
+  db.pragma('wal_checkpoint(TRUNCATE)');
 }
 
 /** A private database in memory with the same schema. */

@@ -9,18 +9,19 @@ import { AbsentLog } from './absent-log.js';
 import { digestCatalog } from './catalog/digest.js';
 import { Projection } from './catalog/projection.js';
 import { rebuildCatalog } from './catalog/rebuild.js';
+import { LifeQueries } from './catalog/life-queries.js';
 import { CatalogQueries } from './catalog/queries.js';
 import { catalogSchema } from './catalog/schema.js';
 import { openSql, type SqlSession } from './catalog/sql.js';
 import { askSql, type AskOptions, type SqlAnswer } from './sql/ask.js';
 import { makeDirectory } from './directories.js';
 import { openEmbeddedLog } from './embedded/embedded-log.js';
-import { errorCode, StoreError, storeError } from './errors.js';
+import { errorCode, guarded, StoreError, storeError } from './errors.js';
 import { abortStale } from './fencing.js';
 import type { EventLog, LogPosition } from './log.js';
 import { currentWriter } from './machine.js';
 import { CatalogLooks } from './looking/looks.js';
-import { openDatabase, openMemory, type Db } from './sqlite.js';
+import { giveBack, openDatabase, openMemory, type Db } from './sqlite.js';
 
 export interface StoreOptions {
   readonly dir: string;
@@ -42,6 +43,8 @@ export interface Store {
   readonly catalog: CatalogQueries;
   /** What goes beyond rows: lists by filter, page maps, comparisons. */
   readonly looks: CatalogLooks;
+  /** What collecting and repairing ask the catalog, as of the last catchUp(). */
+  readonly life: LifeQueries;
   /** This process, as `opened` events name it. */
   readonly writer: WriterIdentity;
   /** How far the catalog has come in the log. */
@@ -56,6 +59,8 @@ export interface Store {
   openSql(): SqlSession;
   /** A read-only statement in a process of its own, with a limit of time and of memory. StoreError. */
   askSql(query: string, options?: AskOptions): Promise<SqlAnswer>;
+  /** Gives the catalog's free pages back to the file system. */
+  giveBack(): void;
   /** Hex digest of all that the catalog says. */
   catalogDigest(): string;
   close(): Promise<void>;
@@ -135,6 +140,7 @@ class OpenedStore implements Store {
   readonly dir: string;
   readonly catalog: CatalogQueries;
   readonly looks: CatalogLooks;
+  readonly life: LifeQueries;
   readonly writer = currentWriter();
   private readonly projection: Projection;
   private readonly codec: StoreOptions['codec'];
@@ -152,6 +158,7 @@ class OpenedStore implements Store {
     this.codec = options.codec;
     this.catalog = new CatalogQueries(db, catalogPath);
     this.looks = new CatalogLooks(db, catalogPath, log.packs.dir, this.catalog);
+    this.life = new LifeQueries(db, catalogPath);
     this.projection = new Projection(db, catalogPath, options.codec);
   }
 
@@ -187,6 +194,10 @@ class OpenedStore implements Store {
   askSql(query: string, options?: AskOptions): Promise<SqlAnswer> {
     const catalog = this.exists ? resolve(this.catalogPath) : null;
     return askSql({ catalog, packsDir: resolve(this.log.packs.dir), query }, options);
+  }
+
+  giveBack(): void {
+    guarded('give back space', this.catalogPath, () => giveBack(this.db));
   }
 
   catalogDigest(): string {

@@ -19,7 +19,18 @@ function config(text: string): string {
 
 test('without anything: the XDG data directory and the embedded log', () => {
   const settings = resolveSettings({}, undefined, { XDG_DATA_HOME: '/data', XDG_CONFIG_HOME: dir });
-  expect(settings).toEqual({ store: '/data/ckpt', log: 'embedded', level: undefined, threads: undefined });
+  expect(settings).toEqual({
+    store: '/data/ckpt',
+    log: 'embedded',
+    level: undefined,
+    threads: undefined,
+    retention: {},
+  });
+});
+
+test('the file says what prune keeps', () => {
+  const path = config('{"keep-last": 10, "keep-daily": 7}');
+  expect(resolveSettings({}, path, {}).retention).toEqual({ last: 10, daily: 7 });
 });
 
 test('a flag beats the environment beats the file', () => {
@@ -43,6 +54,8 @@ test.each([
   ['{"stroe": "x"}', /unknown setting 'stroe'/],
   ['{"level": 99}', /level: '99' is not a whole number from -50 to 19/],
   ['{"store": ""}', /must not be empty/],
+  ['{"keep-hourly": -1}', /keep-hourly: '-1' is not a whole number/],
+  ['{"keep-minutely": 1}', /unknown setting 'keep-minutely'/],
 ])('a bad file is named: %s', (text, message) => {
   expect(() => resolveSettings({}, config(text), {})).toThrow(message);
 });

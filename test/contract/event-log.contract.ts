@@ -4,13 +4,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packPath } from '../../src/codec/native.js';
 import { EVENT_SCHEMA } from '../../src/format/generated/store.js';
-import { encodeValue, SEQ_OUTSIDE, type EventMessage, type LoggedEvent } from '../../src/format/events.js';
+import {
+  encodeValue,
+  outsideEvent,
+  SEQ_OUTSIDE,
+  type EventMessage,
+  type LoggedEvent,
+} from '../../src/format/events.js';
 import type { EventLog, LogPosition, NewPack, PackInfo } from '../../src/store/log.js';
 
 export interface LogHarness {
@@ -261,7 +268,87 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       await log.append(messages('b', 0, 1));
     });
 
+    it('drops nothing but record and pages events of the checkpoints it is told, and keeps offsets', async () => {
+      const log = await open();
+      const said = (type: 'deleted' | 'forgotten', checkpoint: string): EventMessage =>
+        outsideEvent(type, checkpoint, { at: 't', row: {} });
+      for (const checkpoint of ['gone', 'stays']) {
+        const opened: EventMessage = { type: 'opened', checkpoint, seq: 0, value: Buffer.from('{}') };
+        await log.append([opened, ...messages(checkpoint, 1, 20, 2000)]);
+      }
+      await log.append([said('deleted', 'gone'), said('forgotten', 'gone')]);
+      const before = await readAll(log);
+      const end = await log.end();
+      await log.shrink(['gone', 'never there']);
+      await log.shrink([]);
+      const after = await readAll(await open());
+      const dropped = (event: LoggedEvent): boolean => event.checkpoint === 'gone' && event.type === 'record';
+      expect(briefly(after.filter((event) => !dropped(event)))).toEqual(
+        briefly(before.filter((event) => !dropped(event))),
+      );
+      expect(await log.end()).toEqual(end);
+      await log.append(messages('stays', 21, 1));
+      expect((await streamIn(log, 'stays')).at(-1)?.seq).toBe(21);
+    });
+
     describe('packs', () => {
+      it('that are removed are neither listed nor there, for anybody, and removed again without harm', async () => {
+        const [log, other] = [await open(), await open()];
+        const [gone, stays] = [newPack('gone'), newPack('stays')];
+        await log.packs.put([gone, stays]);
+        expect(await readPacks(other)).toHaveLength(2);
+        await log.packs.remove([gone.id]);
+        await log.packs.remove([gone.id, newPack('never there').id]);
+        for (const one of [log, other, await open()]) {
+          expect((await readPacks(one)).map(({ id }) => id)).toEqual([stays.id]);
+          await one.packs.ensureLocal([stays.id]);
+        }
+        expect(existsSync(packPath(log.packs.dir, gone.id))).toBe(false);
+        await expect(log.packs.ensureLocal([gone.id])).rejects.toMatchObject({ kind: 'damaged' });
+      });
+
+      it('that are put while others are swept away lose nothing', async () => {
+        const [log, other] = [await open(), await open()];
+        const packs = Array.from({ length: 12 }, (_, index) => newPack(`swept ${index}`));
+        let sweeping = true;
+        const sweeper = (async () => {
+          while (sweeping) {
+            await other.packs.sweep(() => false);
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        })();
+        try {
+          for (const [index, pack] of packs.entries()) {
+            await log.packs.put([pack]);
+            if (index % 2 === 0) await log.packs.remove([pack.id]);
+          }
+        } finally {
+          sweeping = false;
+          await sweeper;
+        }
+        const left = packs.filter((_, index) => index % 2 === 1);
+        await log.packs.ensureLocal(left.map(({ id }) => id));
+        expect((await readPacks(await open())).map(({ id }) => id).sort()).toEqual(left.map(({ id }) => id).sort());
+      });
+
+      it('whose files nobody lists are swept when they may go', async () => {
+        const log = await open();
+        const [listed, orphan, kept] = [newPack('listed'), newPack('orphan'), newPack('kept')];
+        await log.packs.put([listed]);
+        for (const { id, bytes } of [orphan, kept]) {
+          mkdirSync(dirname(packPath(log.packs.dir, id)), { recursive: true });
+          writeFileSync(packPath(log.packs.dir, id), bytes);
+        }
+        const asked: string[] = [];
+        expect(await log.packs.sweep((id) => asked.push(id) > 0 && id === orphan.id)).toBe(1);
+        expect(asked.sort()).toEqual([orphan.id, kept.id].sort());
+        expect([listed, orphan, kept].map(({ id }) => existsSync(packPath(log.packs.dir, id)))).toEqual([
+          true,
+          false,
+          true,
+        ]);
+      });
+
       it('are there, whole, once they are put', async () => {
         const log = await open();
         const packs = ['a', 'b', 'c'].map((text) => newPack(text));

@@ -10,7 +10,7 @@ export function rmCommand(): Command {
       const context = contextOf(command);
       await context.withStore('read', async (ckpt) => {
         const rows = [];
-        for (const id of ids) rows.push(await ckpt.find(id)); // all must exist before one is removed
+        for (const id of ids) rows.push(await ckpt.findRemovable(id)); // all must exist before one is removed
         for (const row of rows) {
           await ckpt.remove(row.id);
           context.say(`removed ${describe(row)}`);

@@ -2,6 +2,7 @@
 //
 // Reads the JSON of an event and checks that it has the fields that the catalog takes from it: an event may come from
 // anywhere, and a row made of nonsense would outlive it.
+import { PACK_PAGES_MAX } from '../../format/generated/store.js';
 import { decodeValue, type EventValues, type LoggedEvent } from '../../format/events.js';
 
 export class EventValueError extends Error {
@@ -18,7 +19,18 @@ const counts: Check = (value) => Array.isArray(value) && value.every(count);
 const writer: Check = (value) =>
   fits(value, { host: text, bootId: text, pidNamespace: text, pid: count, startTicks: count });
 
-type Projected = 'opened' | 'sealed' | 'restored';
+const texts: Check = (value) => Array.isArray(value) && value.every(text);
+const rowValues: Check = (value) =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((one) => one === null || typeof one === 'string' || typeof one === 'number');
+const slot: Check = (value) => count(value) && (value as number) <= PACK_PAGES_MAX;
+const moveRuns: Check = (value) =>
+  Array.isArray(value) && value.every((run) => Array.isArray(run) && run.length === 3 && run.every(slot));
+const moves: Check = (value) =>
+  Array.isArray(value) && value.every((move) => fits(move, { from: text, to: text, runs: moveRuns }));
+
+type Projected = Exclude<keyof EventValues, 'log-opened' | 'aborted' | 'deleted'>;
 
 const shapes: Readonly<Record<Projected, Readonly<Record<string, Check>>>> = {
   opened: { name: textOrNull, createdAt: text, source: text, writer, dedupPosition: counts },
@@ -35,6 +47,12 @@ const shapes: Readonly<Record<Projected, Readonly<Record<string, Check>>>> = {
     chain: text,
     frozenMs: numberOrNull,
   },
+  tagged: { name: text },
+  untagged: { name: text },
+  forgotten: { row: rowValues },
+  'packs-condemned': { packs: texts },
+  'packs-moved': { moves },
+  'packs-deleted': { packs: texts },
   restored: { restoreId: text, at: text, host: text, pid: numberOrNull, result: text },
 };
 

@@ -2,22 +2,26 @@
 //
 // One checkpoint's events, taken in the order of their partition, as rows. The rules:
 //
-//   state      next in order    repeated    `aborted`   `deleted`
-//   open       taken            dropped     aborted     dropped
-//   damaged    dropped          dropped     aborted     deleted
-//   sealed     dropped          dropped     dropped     deleted
-//   aborted    dropped          dropped     dropped     dropped
-//   deleted    dropped          dropped     dropped     dropped
+//   state      next in order    repeated    `aborted`   `deleted`   `forgotten`   `tagged`, `untagged`
+//   open       taken            dropped     aborted     dropped     dropped       dropped
+//   damaged    dropped          dropped     aborted     deleted     dropped       dropped
+//   sealed     dropped          dropped     dropped     deleted     dropped       taken
+//   aborted    dropped          dropped     dropped     dropped     taken         dropped
+//   deleted    dropped          dropped     dropped     dropped     taken         dropped
+//
+// A stream that was forgotten may have lost its record and pages events since. Whoever reads it only now takes it for damaged,
+// until `deleted` and `forgotten` come; the row is then the same as that of those who read it whole.
 //
 // `sealed` is taken when its chain and its counts are those of the events before it. A hole in the numbers, a chain or a count
 // that differs, or a value that makes no sense turn an open stream into a damaged one, with the reason in `damage`; it never
 // becomes visible. So the first of `sealed` and `aborted` wins, and what a fenced writer says afterwards is not heard.
 import type { PagesInfo } from '../../codec/native.js';
 import { EventChain } from '../../format/chain.js';
-import type { LoggedEvent, Sealed } from '../../format/events.js';
+import type { Forgotten, LoggedEvent, Sealed } from '../../format/events.js';
 import { EventValueError, readValue } from './event-values.js';
 import { noDetails, readDetails, type DetailSink, type DetailState } from './record-details.js';
 import { RecordScan, ScanError, type ScanState } from './record-scan.js';
+import type { PageMoves } from './page-moves.js';
 import type { CatalogRows, ImageRow, ImageState } from './rows.js';
 import { addSlots, trimmedBitmap, wholeBitmap } from './slots.js';
 import { storeValue } from '../stored-value.js';
@@ -48,6 +52,7 @@ export class ImageStream {
   constructor(
     private readonly rows: CatalogRows,
     private readonly codec: PagesCodec,
+    private readonly moves: PageMoves,
     id: string,
   ) {
     let row = rows.image.get(id);
@@ -82,20 +87,40 @@ export class ImageStream {
     }
   }
 
-  abort(): void {
+  abort(event: LoggedEvent): void {
     if (this.row.state !== 'open' && this.row.state !== 'damaged') return;
-    this.row.state = 'aborted';
+    this.end('aborted', event);
     this.cursor = null;
     this.packs.clear();
     this.rows.dropImageDetails(this.row.image);
   }
 
   /** True when the checkpoint had been sealed: the pages that it held may be free now. */
-  delete(): boolean {
+  delete(event: LoggedEvent): boolean {
     const { state } = this.row;
     if (state !== 'sealed' && state !== 'damaged') return false;
-    this.row.state = 'deleted';
+    this.end('deleted', event);
+    this.rows.dropTags.run(this.row.image);
     return state === 'sealed';
+  }
+
+  /** Nothing but the row stays, with what the event says was in it. */
+  forget({ row }: Forgotten): void {
+    if (this.row.state !== 'deleted' && this.row.state !== 'aborted') return;
+    for (const column of keptColumns) Object.assign(this.row, { [column]: row[column] ?? emptyValue(column) });
+    this.row.damage = null;
+    this.row.forgotten = 1;
+    this.packs.clear();
+    this.rows.dropImageDetails(this.row.image);
+  }
+
+  tag(name: string, put: boolean): void {
+    if (this.row.state !== 'sealed') return;
+    (put ? this.rows.putTag : this.rows.dropTag).run(this.row.image, name);
+  }
+
+  private end(state: 'aborted' | 'deleted', event: LoggedEvent): void {
+    Object.assign(this.row, { state, ended_partition: event.partition, ended_offset: event.offset });
   }
 
   /** Writes what this transaction learned. */
@@ -148,6 +173,12 @@ export class ImageStream {
       case 'aborted':
       case 'deleted':
       case 'restored':
+      case 'tagged':
+      case 'untagged':
+      case 'forgotten':
+      case 'packs-condemned':
+      case 'packs-moved':
+      case 'packs-deleted':
         throw new ScanError(`event ${event.seq} is ${event.type}, which has no number`);
     }
   }
@@ -202,11 +233,16 @@ export class ImageStream {
 
   private takePages(event: LoggedEvent, cursor: Cursor): void {
     const { rows, row } = this;
-    const info = this.codec.pagesInfo(event.value);
+    let info = this.codec.pagesInfo(event.value);
     cursor.scan.takePages(info);
+    const value = this.moves.resolve(
+      event.value,
+      info.packs.map(({ id }) => id),
+    );
+    if (value !== event.value) info = this.codec.pagesInfo(value);
     const { vmaSeq, vmaStart } = cursor.details;
     const { first, pages, zeroPages, newPages } = info;
-    const stored = storeValue(event.value);
+    const stored = storeValue(value);
     rows.insertEvent.run(row.image, event.seq, 1, stored.value, stored.zstd, first, pages, zeroPages, newPages, vmaSeq);
     if (vmaSeq !== null && (zeroPages > 0 || newPages > 0)) {
       rows.addVmaCounts.run(zeroPages, newPages, row.image, vmaSeq, BigInt(vmaStart ?? 0));
@@ -252,6 +288,47 @@ export class ImageStream {
     row.frozen_ms = sealed.frozenMs;
     this.flushPacks();
   }
+}
+
+/** Columns that `forgotten` carries. */
+export const keptColumns = [
+  'name',
+  'created_at',
+  'source',
+  'host',
+  'pid',
+  'comm',
+  'process',
+  'format_version',
+  'kernel_release',
+  'image_bytes',
+  'image_digest',
+  'records',
+  'pages',
+  'zero_pages',
+  'new_pages',
+  'stored_bytes',
+  'frozen_ms',
+  'parent_id',
+  'writer_host',
+  'writer_boot_id',
+  'writer_pid_namespace',
+  'writer_pid',
+  'writer_start_ticks',
+  'dedup_position',
+] as const satisfies readonly (keyof ImageRow)[];
+
+const countColumns: ReadonlySet<string> = new Set([
+  'image_bytes',
+  'records',
+  'pages',
+  'zero_pages',
+  'new_pages',
+  'stored_bytes',
+]);
+
+function emptyValue(column: string): 0 | null {
+  return countColumns.has(column) ? 0 : null;
 }
 
 function missing(from: number, before: number): string {

@@ -20,10 +20,7 @@ export interface PageRun {
 /** The runs of one event, in ascending order of addresses. RangeError when the bytes are no pages event. */
 export function* pageRuns(value: Buffer): Generator<PageRun> {
   const header = decodePagesEvent(value);
-  const packs = Array.from({ length: header.packs }, (_, index) => {
-    const at = PAGES_EVENT_BYTES + index * HASH_BYTES;
-    return value.toString('hex', at, at + HASH_BYTES);
-  });
+  const packs = namedPacks(value);
   const start = PAGES_EVENT_BYTES + header.packs * HASH_BYTES;
   const reader = new NumberReader(value, start, start + header.runBytes);
   let page = 0;
@@ -53,6 +50,15 @@ export function* runsOf(db: Db, image: number): Generator<PageRun> {
     yield* pageRuns(loadValue(event, 'catalog'));
     after = event.seq;
   }
+}
+
+/** Ids of the packs that an event names. */
+export function namedPacks(value: Buffer): string[] {
+  const { packs } = decodePagesEvent(value);
+  return Array.from({ length: packs }, (_, index) => {
+    const at = PAGES_EVENT_BYTES + index * HASH_BYTES;
+    return value.toString('hex', at, at + HASH_BYTES);
+  });
 }
 
 /** Unsigned LEB128, exact up to 2^53. */

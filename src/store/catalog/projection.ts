@@ -3,14 +3,31 @@
 // Brings a catalog to the end of its log. Each batch of events is one transaction that also moves `log_position`: after a
 // crash anywhere the catalog is at some earlier point of the log, whole. Several processes may project at once: whoever has
 // the write lock reads the position again and takes only what lies behind it.
-import type { LoggedEvent, Restored } from '../../format/events.js';
+import type { EventValues, LoggedEvent, PackEventType } from '../../format/events.js';
 import { StoreError, storeError } from '../errors.js';
 import { isBefore, type EventLog, type LogBatch, type LogPosition, type PackInfo } from '../log.js';
 import { readValue } from './event-values.js';
 import type { Db } from '../sqlite.js';
+import { loadValue, storeValue } from '../stored-value.js';
 import { ImageStream, type PagesCodec } from './image-stream.js';
+import { PageMoves } from './page-moves.js';
+import { namedPacks } from './page-runs.js';
 import { CatalogRows } from './rows.js';
 import { addSlots, countSlots, trimmedBitmap, wholeBitmap } from './slots.js';
+
+/** What one transaction gathers. */
+class BatchWork {
+  readonly streams = new Map<string, ImageStream>();
+  readonly moves: PageMoves;
+  /** Packs whose slots have moved. */
+  readonly moved = new Set<string>();
+  /** Numbers of packs whose live pages have to be counted anew. */
+  readonly touched = new Set<number>();
+
+  constructor(rows: CatalogRows) {
+    this.moves = new PageMoves(rows);
+  }
+}
 
 export class Projection {
   private readonly rows: CatalogRows;
@@ -94,48 +111,121 @@ export class Projection {
   private takeBatch(from: LogPosition, batch: LogBatch): boolean {
     const known = this.position();
     if (isBefore(known, from)) return false;
-    const streams = new Map<string, ImageStream>();
-    const touched = new Set<number>();
+    const work = new BatchWork(this.rows);
     for (const event of batch.events) {
-      if (event.offset >= (known[event.partition] ?? 0)) this.takeEvent(event, streams, touched);
+      if (event.offset >= (known[event.partition] ?? 0)) this.takeEvent(event, work);
     }
-    for (const stream of streams.values()) stream.flush();
-    this.countLive(touched);
+    for (const stream of work.streams.values()) stream.flush();
+    if (work.moved.size > 0) this.movePages(work);
+    this.countLive(work.touched);
     batch.next.forEach((next, partition) => {
       if (next > (known[partition] ?? 0)) this.rows.putPosition.run(partition, next);
     });
     return true;
   }
 
-  private takeEvent(event: LoggedEvent, streams: Map<string, ImageStream>, touched: Set<number>): void {
-    if (event.type === 'log-opened') return;
-    if (event.type === 'restored') {
-      this.takeRestored(event);
-      return;
+  private takeEvent(event: LoggedEvent, work: BatchWork): void {
+    switch (event.type) {
+      case 'log-opened':
+        return;
+      case 'restored':
+        this.takeRestored(event);
+        return;
+      case 'packs-condemned':
+      case 'packs-moved':
+      case 'packs-deleted':
+        this.takePackEvent(event, event.type, work);
+        return;
+      case 'tagged':
+      case 'untagged':
+        this.known(event, work)?.tag(this.valueOf(event.type, event).name, event.type === 'tagged');
+        return;
+      case 'forgotten':
+        this.known(event, work)?.forget(this.valueOf('forgotten', event));
+        return;
+      case 'aborted':
+        this.stream(event, work).abort(event);
+        return;
+      case 'deleted': {
+        const stream = this.stream(event, work);
+        if (stream.delete(event)) this.touchPacks(stream.image, work.touched);
+        return;
+      }
+      case 'opened':
+      case 'record':
+      case 'pages':
+      case 'sealed': {
+        const stream = this.stream(event, work);
+        const before: string = stream.state;
+        stream.take(event);
+        if (before === 'open' && stream.state === 'sealed') this.addLive(stream.image);
+      }
     }
-    let stream = streams.get(event.checkpoint);
+  }
+
+  private stream({ checkpoint }: LoggedEvent, work: BatchWork): ImageStream {
+    let stream = work.streams.get(checkpoint);
     if (!stream) {
-      stream = new ImageStream(this.rows, this.codec, event.checkpoint);
-      streams.set(event.checkpoint, stream);
+      stream = new ImageStream(this.rows, this.codec, work.moves, checkpoint);
+      work.streams.set(checkpoint, stream);
     }
-    if (event.type === 'aborted') stream.abort();
-    else if (event.type === 'deleted') {
-      if (stream.delete()) this.touchPacks(stream.image, touched);
-    } else {
-      const wasOpen = stream.state === 'open';
-      stream.take(event);
-      if (wasOpen && stream.state === 'sealed') this.addLive(stream.image);
+    return stream;
+  }
+
+  /** The stream, unless nothing else is known of its checkpoint. */
+  private known(event: LoggedEvent, work: BatchWork): ImageStream | undefined {
+    const { checkpoint } = event;
+    return work.streams.has(checkpoint) || this.rows.image.get(checkpoint) ? this.stream(event, work) : undefined;
+  }
+
+  private takePackEvent(event: LoggedEvent, type: PackEventType, work: BatchWork): void {
+    const { rows } = this;
+    const { partition, offset } = event;
+    switch (type) {
+      case 'packs-condemned':
+        for (const id of this.valueOf(type, event).packs) rows.condemn.run(id, partition, offset);
+        return;
+      case 'packs-deleted':
+        for (const id of this.valueOf(type, event).packs) {
+          rows.deletePack.run(id, partition, offset);
+          // Should somebody refer to it all the same, it is missing, and that is damage and said.
+          if (rows.dropPack.run(id).changes === 0) rows.losePack.run(id);
+        }
+        return;
+      case 'packs-moved':
+        for (const move of this.valueOf(type, event).moves) {
+          if (rows.packEnd.get(move.to)) continue;
+          rows.condemn.run(move.from, partition, offset);
+          if (work.moves.add(move)) work.moved.add(move.from);
+        }
+    }
+  }
+
+  /** Names the pages of all images where they have moved to. */
+  private movePages({ moves, moved, touched }: BatchWork): void {
+    const { rows } = this;
+    const images = new Set<number>();
+    for (const pack of moved) for (const image of rows.imagesOfPack.all(pack)) images.add(image);
+    for (const image of images) {
+      for (const row of rows.pagesEvents.all(image)) {
+        const before = loadValue(row, this.place);
+        const value = moves.resolve(before, namedPacks(before));
+        if (value === before) continue;
+        const stored = storeValue(value);
+        rows.updateEvent.run(stored.value, stored.zstd, image, row.seq);
+      }
+      for (const pack of moves.moveImage(image, moved)) touched.add(pack);
     }
   }
 
   private takeRestored(event: LoggedEvent): void {
-    const { restoreId, at, host, pid, result } = this.restoredValue(event);
+    const { restoreId, at, host, pid, result } = this.valueOf('restored', event);
     this.rows.insertRestore.run(restoreId, event.checkpoint, at, host, pid, result);
   }
 
-  private restoredValue(event: LoggedEvent): Restored {
+  private valueOf<T extends Parameters<typeof readValue>[0]>(type: T, event: LoggedEvent): EventValues[T] {
     try {
-      return readValue('restored', event);
+      return readValue(type, event);
     } catch (cause) {
       const place = `event ${event.offset} of partition ${event.partition}`;
       throw new StoreError({

@@ -170,7 +170,7 @@ export class CatalogQueries {
   }
 
   /**
-   * The checkpoint that an argument means: a full id, a name (the newest of it), an unambiguous prefix, or `@last`, in that order.
+   * The checkpoint that an argument means: a full id, a name or tag (the newest of it), an unambiguous prefix, or `@last`, in that order.
    * StoreError reason `missing` or `ambiguous`. A damaged one is found by its full id when `states` allows it.
    */
   find(argument: string, states: readonly CheckpointState[] = ['sealed']): CheckpointRow {
@@ -183,7 +183,7 @@ export class CatalogQueries {
       );
     const [exact] = first('id = ?', argument);
     if (exact) return exact;
-    const [named] = first('name = ?', argument);
+    const [named] = first('(name = ? OR id IN (SELECT checkpoint_id FROM tag WHERE name = ?))', argument, argument);
     if (named) return named;
     const matches = argument === '' ? [] : first('id >= ? AND id < ? || char(1114111)', argument, argument);
     if (matches.length > 1) this.refuseAmbiguous(argument, matches);
@@ -226,6 +226,10 @@ export class CatalogQueries {
 
   restores(id: string): RestoreEntry[] {
     return this.all<RestoreEntry>('SELECT * FROM restore WHERE checkpoint_id = ? ORDER BY at, restore_id', id);
+  }
+
+  tagsOf(id: string): string[] {
+    return this.column('SELECT name FROM tag WHERE checkpoint_id = ? ORDER BY name', id);
   }
 
   stats(): CatalogStats {

@@ -3,6 +3,7 @@
 // The statements with which the projection writes the catalog, prepared once. No decisions here.
 import type { Statement } from 'better-sqlite3';
 import type { Db } from '../sqlite.js';
+import type { StoredValue } from '../stored-value.js';
 
 export type ImageState = 'open' | 'sealed' | 'aborted' | 'deleted' | 'damaged';
 
@@ -36,6 +37,9 @@ export interface ImageRow {
   writer_pid: number | null;
   writer_start_ticks: number | null;
   dedup_position: string | null;
+  ended_partition: number | null;
+  ended_offset: number | null;
+  forgotten: number;
 }
 
 const imageColumns = [
@@ -65,6 +69,9 @@ const imageColumns = [
   'writer_pid',
   'writer_start_ticks',
   'dedup_position',
+  'ended_partition',
+  'ended_offset',
+  'forgotten',
 ] as const satisfies readonly (keyof ImageRow)[];
 
 export interface CursorRow {
@@ -98,6 +105,20 @@ export class CatalogRows {
   readonly packLive: Statement<[number], Buffer>;
   readonly setPackLive: Statement<[Buffer, number, number]>;
   readonly sealedSlots: Statement<[number], Buffer>;
+  readonly dropImagePack: Statement<[number, number]>;
+  readonly imagesOfPack: Statement<[string], number>;
+  readonly pagesEvents: Statement<[number], { seq: number } & StoredValue>;
+  readonly updateEvent: Statement<Params>;
+  readonly insertMove: Statement<Params>;
+  readonly movesOf: Statement<[string], { slot: number; slots: number; to_pack: string; to_slot: number }>;
+  readonly packEnd: Statement<[string], { partition: number; condemned: number; deleted: number | null }>;
+  readonly condemn: Statement<Params>;
+  readonly deletePack: Statement<Params>;
+  readonly dropPack: Statement<[string]>;
+  readonly losePack: Statement<[string]>;
+  readonly putTag: Statement<[number, string]>;
+  readonly dropTag: Statement<[number, string]>;
+  readonly dropTags: Statement<[number]>;
   readonly insertRestore: Statement<Params>;
   readonly putPosition: Statement<[number, number]>;
   readonly meta: Statement<[string], string>;
@@ -136,7 +157,9 @@ export class CatalogRows {
       'UPDATE image_vma SET zero_pages = zero_pages + ?, new_pages = new_pages + ? WHERE image = ? AND seq = ? AND start_addr = ?',
     );
     this.insertPack = write(
-      `INSERT INTO pack_file (id, pages, raw_bytes, stored_bytes, stream) VALUES (?, ?, ?, ?, ?)
+      `INSERT INTO pack_file (id, pages, raw_bytes, stored_bytes, stream)
+       SELECT * FROM (SELECT ? AS id, ? AS pages, ? AS raw_bytes, ? AS stored_bytes, ? AS stream) p
+       WHERE NOT EXISTS (SELECT 1 FROM pack_end e WHERE e.id = p.id AND e.deleted IS NOT NULL)
        ON CONFLICT (id) DO UPDATE SET pages = excluded.pages, raw_bytes = excluded.raw_bytes, stored_bytes = excluded.stored_bytes,
          stream = excluded.stream WHERE pages IS NULL`,
     );
@@ -150,6 +173,27 @@ export class CatalogRows {
     this.sealedSlots = pluck(
       "SELECT s.slots FROM image_pack s JOIN image i USING (image) WHERE s.pack = ? AND i.state = 'sealed'",
     );
+    this.dropImagePack = db.prepare('DELETE FROM image_pack WHERE image = ? AND pack = ?');
+    this.imagesOfPack = pluck('SELECT image FROM image_pack s JOIN pack_file p USING (pack) WHERE p.id = ?');
+    this.pagesEvents = db.prepare('SELECT seq, value, zstd FROM image_event WHERE image = ? AND is_pages');
+    this.updateEvent = write('UPDATE image_event SET value = ?, zstd = ? WHERE image = ? AND seq = ?');
+    this.insertMove = write('INSERT INTO pack_move (pack, slot, slots, to_pack, to_slot) VALUES (?, ?, ?, ?, ?)');
+    this.movesOf = db.prepare('SELECT slot, slots, to_pack, to_slot FROM pack_move WHERE pack = ? ORDER BY slot');
+    this.packEnd = db.prepare('SELECT partition, condemned, deleted FROM pack_end WHERE id = ?');
+    this.condemn = write(
+      'INSERT INTO pack_end (id, partition, condemned) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING',
+    );
+    this.deletePack = write(
+      `INSERT INTO pack_end (id, partition, condemned, deleted) SELECT id, partition, at, at FROM (SELECT ? AS id, ? AS partition, ? AS at) WHERE true
+       ON CONFLICT (id) DO UPDATE SET deleted = excluded.deleted WHERE deleted IS NULL`,
+    );
+    this.dropPack = db.prepare(
+      'DELETE FROM pack_file WHERE id = ? AND NOT EXISTS (SELECT 1 FROM image_pack s WHERE s.pack = pack_file.pack)',
+    );
+    this.losePack = db.prepare('UPDATE pack_file SET pages = NULL WHERE id = ?');
+    this.putTag = db.prepare('INSERT OR IGNORE INTO image_tag (image, name) VALUES (?, ?)');
+    this.dropTag = db.prepare('DELETE FROM image_tag WHERE image = ? AND name = ?');
+    this.dropTags = db.prepare('DELETE FROM image_tag WHERE image = ?');
     this.insertRestore = write(
       // First that it runs, later how it ended; a repeated event changes nothing.
       `INSERT INTO restore (restore_id, checkpoint_id, at, host, pid, result) VALUES (?, ?, ?, ?, ?, ?)

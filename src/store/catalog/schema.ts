@@ -118,6 +118,27 @@ const first: Migration = (db) => {
   db.exec(views);
 };
 
+const second: Migration = (db) => {
+  db.exec(`
+    -- Where a deleted or aborted image ended in the log, and whether it was forgotten since.
+    ALTER TABLE image ADD COLUMN ended_partition INTEGER;
+    ALTER TABLE image ADD COLUMN ended_offset INTEGER;
+    ALTER TABLE image ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+
+    -- Packs that have been condemned, at which offset of which partition, and those deleted since. A row stays for ever: wherever such
+    -- a pack turns up again, it is not taken in.
+    CREATE TABLE pack_end (
+      id TEXT PRIMARY KEY, partition INTEGER NOT NULL, condemned INTEGER NOT NULL, deleted INTEGER
+    ) STRICT, WITHOUT ROWID;
+
+    -- Slots that are now slots of another pack: images that name the old ones are read as naming the new ones.
+    CREATE TABLE pack_move (
+      pack TEXT NOT NULL, slot INTEGER NOT NULL, slots INTEGER NOT NULL, to_pack TEXT NOT NULL, to_slot INTEGER NOT NULL,
+      PRIMARY KEY (pack, slot)
+    ) STRICT, WITHOUT ROWID;
+  `);
+};
+
 /** Names of the record numbers as of version 1 of this schema; a later record needs a migration. */
 const recordTypes: readonly (readonly [string, number])[] = [
   ['HEAD', 1],
@@ -152,7 +173,11 @@ const recordTypes: readonly (readonly [string, number])[] = [
 ];
 
 /** "ckpC" */
-export const catalogSchema: SqliteSchema = { applicationId: 0x636b7043, migrations: [first], synchronous: 'NORMAL' };
+export const catalogSchema: SqliteSchema = {
+  applicationId: 0x636b7043,
+  migrations: [first, second],
+  synchronous: 'NORMAL',
+};
 
 /** Everything that the log says; record_type is not from the log. */
 export const projectedTables = [
@@ -165,6 +190,8 @@ export const projectedTables = [
   'image_vma',
   'image_pack',
   'pack_file',
+  'pack_end',
+  'pack_move',
   'restore',
   'image',
 ] as const;

@@ -10,7 +10,7 @@ import { logSchema } from './log-schema.js';
 import { EmbeddedPacks } from './pack-files.js';
 import { errorCode, guarded, StoreError, storeError } from '../errors.js';
 import type { EventLog, LogBatch, LogPosition } from '../log.js';
-import { openDatabase, type Db } from '../sqlite.js';
+import { giveBack, openDatabase, type Db } from '../sqlite.js';
 import { loadValue, storeValue } from '../stored-value.js';
 import { newLogOpened } from '../new-log.js';
 
@@ -18,6 +18,9 @@ import { newLogOpened } from '../new-log.js';
 const BATCH_BYTES = 4 << 20;
 /** Or at this many events. */
 const BATCH_EVENTS = 4096;
+
+/** Streams that one transaction shrinks; writers wait for no more. */
+const SHRINK_CHECKPOINTS = 16;
 
 const knownTypes: ReadonlySet<string> = new Set(eventTypes);
 
@@ -115,6 +118,17 @@ export class EmbeddedLog implements EventLog {
       next = batch.next;
       yield { events: batch.events, next: [next] };
     }
+  }
+
+  async shrink(checkpoints: readonly string[]): Promise<void> {
+    const drop = this.db.prepare("DELETE FROM event WHERE checkpoint = ? AND type IN ('record', 'pages')");
+    guarded('shrink', this.place, () => {
+      for (let at = 0; at < checkpoints.length; at += SHRINK_CHECKPOINTS) {
+        const some = checkpoints.slice(at, at + SHRINK_CHECKPOINTS);
+        this.db.transaction(() => some.forEach((id) => drop.run(id))).immediate();
+      }
+      giveBack(this.db);
+    });
   }
 
   async close(): Promise<void> {

@@ -6,11 +6,12 @@
 // always has its file; a file without a row is what a crash left, and the same pack put again completes it. Several packs
 // of one put are written and synced at once, and registered in one transaction.
 import { createHash } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { closeSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Statement } from 'better-sqlite3';
 import { packPath } from '../../codec/native.js';
+import { decodePackHeader, PACK_HEADER_BYTES } from '../../format/generated/store.js';
 import { makeDirectory, syncDirectory } from '../directories.js';
 import { errorCode, guarded, StoreError, storeError } from '../errors.js';
 import type { NewPack, PackBatch, PackInfo, PackStore } from '../log.js';
@@ -21,6 +22,8 @@ import type { Db } from '../sqlite.js';
 const BATCH_PACKS = 1000;
 /** Packs looked up at once. */
 const STAT_CONCURRENCY = 64;
+/** Times that a folder is made again before a file goes into it. */
+const RENAME_ATTEMPTS = 10;
 
 interface PackRow {
   readonly position: number;
@@ -111,6 +114,48 @@ export class EmbeddedPacks implements PackStore {
     return missing;
   }
 
+  async remove(ids: readonly string[]): Promise<void> {
+    const unlist = this.db.prepare('DELETE FROM pack WHERE id = ?');
+    guarded('remove packs', this.place, () =>
+      this.db.transaction(() => ids.forEach((id) => unlist.run(id))).immediate(),
+    );
+    for (const id of ids) await this.removeFile(packPath(this.dir, id));
+  }
+
+  async sweep(mayGo: (id: string, stream: string | null) => boolean): Promise<number> {
+    const listed = this.db.prepare('SELECT 1 FROM pack WHERE id = ?').pluck();
+    let removed = 0;
+    for (const folder of this.folders()) {
+      for (const name of readdirSync(folder)) {
+        const id = /^([0-9a-f]{64})\.pack$/.exec(name)?.[1];
+        if (id === undefined || listed.get(id) !== undefined || !mayGo(id, streamOf(`${folder}/${name}`))) continue;
+        await this.removeFile(`${folder}/${name}`);
+        removed++;
+      }
+      removeEmpty(folder);
+    }
+    return removed;
+  }
+
+  private folders(): string[] {
+    try {
+      return readdirSync(this.dir)
+        .filter((name) => /^[0-9a-f]{2}$/.test(name))
+        .map((name) => `${this.dir}/${name}`);
+    } catch (cause) {
+      if (errorCode(cause) === 'ENOENT') return [];
+      throw storeError('list packs', this.dir, cause);
+    }
+  }
+
+  private async removeFile(path: string): Promise<void> {
+    try {
+      await rm(path, { force: true });
+    } catch (cause) {
+      throw storeError('remove pack', path, cause);
+    }
+  }
+
   /** Removes what writers that have died left in packs/tmp/. Those that live keep theirs. */
   removeLeftovers(): void {
     let names: string[];
@@ -139,13 +184,50 @@ export class EmbeddedPacks implements PackStore {
       } finally {
         await file.close();
       }
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await rename(temporary, path);
+      renameInto(temporary, path);
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => undefined);
       throw storeError('write pack', path, cause);
     }
   }
+}
+
+/** A collector may remove an empty folder at any moment, also one that was made just now: both steps at once, and again where it did. */
+function renameInto(temporary: string, path: string): void {
+  for (let attempt = 0; ; attempt++) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    try {
+      renameSync(temporary, path);
+      return;
+    } catch (cause) {
+      if (errorCode(cause) !== 'ENOENT' || attempt === RENAME_ATTEMPTS) throw cause;
+    }
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (cause) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errorCode(cause))) throw storeError('remove', folder, cause);
+  }
+}
+
+/** The checkpoint whose stream wrote a pack file, by its header. */
+function streamOf(path: string): string | null {
+  const header = Buffer.alloc(PACK_HEADER_BYTES);
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      if (readSync(fd, header, 0, header.length, 0) < header.length) return null;
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return null;
+  }
+  const { magic, stream } = decodePackHeader(header);
+  return magic === 'ckptpack' ? stream.replace(/\0+$/, '') : null;
 }
 
 function packInfo(row: PackRow): PackInfo {

@@ -11,7 +11,7 @@ import { makeDirectory } from '../directories.js';
 import { StoreError, storeError } from '../errors.js';
 import type { EventLog, LogBatch, LogPosition } from '../log.js';
 import { bootId } from '../machine.js';
-import { openDatabase, type Db } from '../sqlite.js';
+import { giveBack, openDatabase, type Db } from '../sqlite.js';
 import { cacheSchema, skipPositionsOfOtherBoots } from './cache-schema.js';
 import { KafkaClient } from './client.js';
 import { eventMessage, loggedEvent } from './event-messages.js';
@@ -125,6 +125,11 @@ export class KafkaLog implements EventLog {
         if (events.length > 0 || reached === end) yield { events, next: [...next] };
       }
     }
+  }
+
+  /** The images topic is kept for ever. */
+  async shrink(): Promise<void> {
+    giveBack(this.cache);
   }
 
   async close(): Promise<void> {

@@ -9,7 +9,7 @@ import { guarded, StoreError } from '../errors.js';
 import type { NewPack, PackBatch, PackStore } from '../log.js';
 import type { Db } from '../sqlite.js';
 import type { KafkaClient } from './client.js';
-import { packMessage, packOf } from './pack-messages.js';
+import { packMessage, packOf, packTombstone } from './pack-messages.js';
 import { partitionOf } from './partition.js';
 import { packMessages, unpackMessages } from './protocol.js';
 
@@ -71,6 +71,41 @@ export class KafkaPacks implements PackStore {
     await this.local.ensureLocal(missing);
   }
 
+  /** Tombstones, durable before anything is removed here; the topic gives its space back when it is compacted. */
+  async remove(ids: readonly string[]): Promise<void> {
+    const byPartition = new Map<number, string[]>();
+    for (const id of ids) {
+      const partition = partitionOf(id, this.topicPartitions);
+      byPartition.set(partition, [...(byPartition.get(partition) ?? []), id]);
+    }
+    for (const [partition, some] of byPartition) {
+      const messages = packMessages(some.map(packTombstone));
+      await this.client.call('send', { topic: 'packs', partition, messages });
+    }
+    this.unlist(ids);
+    await this.local.remove(ids);
+  }
+
+  /**
+   * Files of packs that another machine has removed stay until somebody here collects: exports of this machine may be reading them.
+   */
+  sweep(mayGo: (id: string, stream: string | null) => boolean): Promise<number> {
+    return this.local.sweep(mayGo);
+  }
+
+  private unlist(ids: readonly string[]): void {
+    guarded('remove packs', `${this.dir}/../kafka.db`, () =>
+      this.db
+        .transaction(() => {
+          for (const id of ids) {
+            this.db.prepare('DELETE FROM pack WHERE id = ?').run(id);
+            this.db.prepare('DELETE FROM pack_place WHERE id = ?').run(id);
+          }
+        })
+        .immediate(),
+    );
+  }
+
   removeLeftovers(): void {
     this.local.removeLeftovers();
   }
@@ -113,8 +148,11 @@ export class KafkaPacks implements PackStore {
       let next = this.skipPlaced(partition, this.next.get(partition) ?? 0);
       while (next < end) {
         const found = await this.fetch(partition, next, end);
-        await this.local.writeFiles(found.placed.map(({ pack }) => pack));
-        this.list(found.placed);
+        const gone = new Set(found.gone);
+        const there = found.placed.filter(({ pack }) => !gone.has(pack.id));
+        await this.local.writeFiles(there.map(({ pack }) => pack));
+        this.list(there);
+        this.unlist(found.gone);
         next = this.skipPlaced(partition, found.next);
       }
     }
@@ -129,16 +167,22 @@ export class KafkaPacks implements PackStore {
     return next;
   }
 
-  private async fetch(partition: number, from: number, end: number): Promise<{ placed: Placed[]; next: number }> {
+  private async fetch(
+    partition: number,
+    from: number,
+    end: number,
+  ): Promise<{ placed: Placed[]; gone: string[]; next: number }> {
     for (let attempt = 0; ; attempt++) {
       const { messages, next } = await this.client.call('fetch', { topic: 'packs', partition, from, end });
       try {
         const placed: Placed[] = [];
+        const gone: string[] = [];
         for (const message of unpackMessages(messages)) {
           const pack = packOf(message, partition, this.place);
           if (pack) placed.push({ pack, partition, offset: message.offset });
+          else gone.push(message.key);
         }
-        return { placed, next };
+        return { placed, gone, next };
       } catch (error) {
         if (attempt === REREADS || !(error instanceof StoreError) || error.reason !== 'damaged') throw error;
       }

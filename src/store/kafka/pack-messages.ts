@@ -23,6 +23,11 @@ export function packMessage(pack: NewPack): TopicMessage {
   };
 }
 
+/** Says that a pack is gone; compaction then drops both. */
+export function packTombstone(id: string): TopicMessage {
+  return { key: id, headers: { type: 'pack', checkpoint: '', seq: '-1', schema: String(EVENT_SCHEMA) }, value: null };
+}
+
 /** Null: a tombstone. StoreError `damaged` or `newer` names the place. */
 export function packOf(message: StoredMessage, partition: number, log: string): NewPack | null {
   const { key, headers, value, offset } = message;

@@ -19,6 +19,10 @@ export class MemoryLog implements EventLog {
   readonly packs = {
     dir: '/nowhere',
     put: async (): Promise<void> => undefined,
+    remove: async (ids: readonly string[]): Promise<void> => {
+      this.packList.splice(0, this.packList.length, ...this.packList.filter((pack) => !ids.includes(pack.id)));
+    },
+    sweep: async (): Promise<number> => 0,
     ensureLocal: async (): Promise<void> => undefined,
     read: (from: number) => this.readPacks(from),
   };
@@ -56,6 +60,10 @@ export class MemoryLog implements EventLog {
         yield { events: batch, next: [...next] };
       }
     }
+  }
+
+  async shrink(): Promise<void> {
+    // Keeps everything, as Kafka does.
   }
 
   async close(): Promise<void> {

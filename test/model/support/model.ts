@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The store as it must look: what was ingested, byte for byte, and what was done to it since. One driver takes random steps on the
+// store and on this, and compares. Everything comes from one seed, but for the order in which threads and processes get their turns.
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { Ckpt } from '../../../src/ckpt.js';
+import { CkptError } from '../../../src/format/errors.js';
+import { catalogOfLog, type Store } from '../../../src/store/index.js';
+import { loadCodec } from '../../../src/codec/native.js';
+import { Noise } from '../../support/noise.js';
+import { pagedImage } from '../../support/paged-image.js';
+import { CRASH, failAfter } from './faults.js';
+
+/** Different pages there are; an image has some of them, so that images share pages and packs come to be partly used. */
+const UNIVERSE = 300;
+const IMAGE_PAGES_MAX = 60;
+const KEPT_MAX = 25;
+const NAMES = ['alpha', 'beta', 'gamma', null] as const;
+const TAGS = ['first', 'good', 'v1'] as const;
+
+interface Expected {
+  readonly name: string | null;
+  readonly sha: string;
+  readonly tags: Set<string>;
+}
+
+export interface Counts {
+  [step: string]: number;
+}
+
+export class Model {
+  readonly dir = mkdtempSync(join(tmpdir(), 'ckpt-model-'));
+  readonly storeDir = join(this.dir, 'store');
+  readonly counts: Counts = {};
+  readonly random: Noise;
+  private readonly kept = new Map<string, Expected>();
+  /** Long-lived openings with indexes of their own, that grow old. */
+  private readonly open: Ckpt[] = [];
+  private files = 0;
+
+  constructor(readonly seed: number) {
+    this.random = new Noise(seed);
+    mkdirSync(this.storeDir, { recursive: true });
+  }
+
+  async start(): Promise<void> {
+    for (let i = 0; i < 2; i++) this.open.push(await this.another());
+  }
+
+  async dispose(): Promise<void> {
+    for (const ckpt of this.open.splice(0)) await ckpt.close();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** One random step; it returns what it was. */
+  async step(): Promise<string> {
+    const [total, choices] = [this.weights.reduce((sum, [weight]) => sum + weight, 0), this.weights];
+    let at = this.random.below(total);
+    for (const [weight, name, run] of choices) {
+      at -= weight;
+      if (at >= 0) continue;
+      this.counts[name] = (this.counts[name] ?? 0) + 1;
+      await run.call(this);
+      return name;
+    }
+    throw new Error('no step');
+  }
+
+  private readonly weights: readonly (readonly [number, string, () => Promise<void>])[] = [
+    [24, 'ingest', this.ingest],
+    [5, 'ingest of several', this.ingestSeveral],
+    [5, 'torn ingest', this.tornIngest],
+    [16, 'rm', this.remove],
+    [4, 'tag', this.tag],
+    [2, 'untag', this.untag],
+    [14, 'export', this.export],
+    [6, 'gc', this.collect],
+    [3, 'gc without rewrite', this.collectOnly],
+    [6, 'gc, ingest and exports at once', this.everythingAtOnce],
+    [5, 'crash in an ingest', this.crashInIngest],
+    [5, 'crash in gc', this.crashInCollect],
+    [2, 'rebuild', this.rebuild],
+    [2, 'verify', this.verify],
+    [2, 'reopen', this.reopen],
+    [1, 'look', this.look],
+  ];
+
+  // ---- steps
+
+  private async ingest(): Promise<void> {
+    await this.ingestInto(this.any());
+  }
+
+  private async ingestInto(ckpt: Ckpt): Promise<void> {
+    const image = this.image();
+    const name = this.pick(NAMES);
+    const ids = await this.withFile(image, (fd) => collectIds(ckpt.ingest(fd, { name })));
+    this.expectIds(ids, 1);
+    this.keep(ids[0] ?? '', name, image);
+  }
+
+  private async ingestSeveral(): Promise<void> {
+    const images = Array.from({ length: 2 + this.random.below(3) }, () => this.image());
+    const ids = await this.withFile(Buffer.concat(images), (fd) => collectIds(this.any().ingest(fd, { stream: true })));
+    this.expectIds(ids, images.length);
+    ids.forEach((id, i) => this.keep(id, null, images[i] ?? Buffer.alloc(0)));
+  }
+
+  private async tornIngest(): Promise<void> {
+    const image = this.image();
+    const torn = image.subarray(0, this.random.below(image.length));
+    const ingesting = this.withFile(torn, (fd) => collectIds(this.any().ingest(fd)));
+    await expect(ingesting, this.where).rejects.toMatchObject({ kind: 'damaged' });
+  }
+
+  private async remove(): Promise<void> {
+    const id = this.anyId();
+    if (id === undefined || (this.kept.size < KEPT_MAX && this.random.below(2) === 0)) return;
+    this.kept.delete(id);
+    await this.any().remove(id);
+  }
+
+  private async tag(): Promise<void> {
+    const id = this.anyId();
+    if (id === undefined) return;
+    const tag = this.pick(TAGS);
+    await this.any().tag(id, tag);
+    this.kept.get(id)?.tags.add(tag);
+  }
+
+  private async untag(): Promise<void> {
+    const id = this.anyId();
+    const tag = this.pick(TAGS);
+    const tags = id === undefined ? undefined : this.kept.get(id)?.tags;
+    if (id === undefined || !tags?.has(tag)) return;
+    await this.any().untag(id, tag);
+    tags.delete(tag);
+  }
+
+  private async export(): Promise<void> {
+    const id = this.anyId();
+    if (id !== undefined) await this.exportFrom(this.any(), id);
+  }
+
+  private async collect(): Promise<void> {
+    await this.any().collect();
+  }
+
+  private async collectOnly(): Promise<void> {
+    const ckpt = this.any();
+    const preview = await ckpt.collect({ rewrite: false, dryRun: true });
+    const done = await ckpt.collect({ rewrite: false });
+    // Nobody else is at work: what was said is what was done.
+    expect(done, this.where).toEqual(preview);
+  }
+
+  /** Checkpoints go while they are exported: these exports may find them gone, the others may not. */
+  private async everythingAtOnce(): Promise<void> {
+    const ids = [...this.kept.keys()];
+    const leaving = ids.length > 3 ? [this.pick(ids)] : [];
+    const staying = ids.filter((id) => !leaving.includes(id));
+    const [first, second] = [await this.another(), await this.another()];
+    try {
+      const reading = [
+        ...leaving,
+        ...Array.from({ length: 3 }, () => this.pick(staying)).filter((id) => id !== undefined),
+      ];
+      const exports = reading.map((id) => {
+        const sha = this.kept.get(id)?.sha;
+        const found = this.exportedSha(this.any(), id);
+        return leaving.includes(id) ? orGone(found, sha) : found.then((one) => ({ one, sha }));
+      });
+      for (const id of leaving) this.kept.delete(id);
+      const work = [
+        ...leaving.map((id) => first.remove(id)),
+        first.collect().then(() => undefined),
+        this.ingestInto(second),
+        this.ingestInto(this.any()),
+      ];
+      await Promise.all(work);
+      for (const { one, sha } of await Promise.all(exports)) expect(one, this.where).toBe(sha);
+    } finally {
+      await first.close();
+      await second.close();
+    }
+  }
+
+  private async crashInIngest(): Promise<void> {
+    const image = this.image();
+    const ckpt = await this.another();
+    const before = new Set((await ckpt.list()).map(({ id }) => id));
+    const crashed = failAfter(storeOf(ckpt), this.random.below(9));
+    const ids = await this.withFile(image, (fd) => collectIds(ckpt.ingest(fd)).catch(onlyCrashes));
+    await crashed.close();
+    const added = (await this.idsNow()).filter((id) => !before.has(id));
+    // Sealed, or nothing: what was answered is there, and what is there is whole.
+    expect(added.length, this.where).toBeLessThanOrEqual(1);
+    if (ids) expect(added, this.where).toEqual(ids);
+    for (const id of added) this.keep(id, null, image);
+  }
+
+  private async crashInCollect(): Promise<void> {
+    const ckpt = await this.another();
+    const crashed = failAfter(storeOf(ckpt), this.random.below(12));
+    const reading = this.anyId();
+    const exporting = reading === undefined ? undefined : this.exportFrom(this.any(), reading);
+    await ckpt.collect().catch(onlyCrashes);
+    await exporting;
+    await crashed.close();
+  }
+
+  private async rebuild(): Promise<void> {
+    await this.any().rebuild();
+    await this.look();
+  }
+
+  private async verify(): Promise<void> {
+    const report = await this.any().verify();
+    expect(report.damage, this.where).toEqual([]);
+  }
+
+  private async reopen(): Promise<void> {
+    const old = this.open.splice(this.random.below(this.open.length), 1)[0];
+    await old?.close();
+    this.open.push(await this.another());
+    await this.look();
+  }
+
+  /** What there is, with names and tags; and the catalog is that of the log. */
+  async look(): Promise<void> {
+    const ckpt = await this.another();
+    try {
+      const rows = await ckpt.list();
+      const found = await Promise.all(rows.map(async ({ id, name }) => [id, name, await ckpt.tagsOf(id)]));
+      const expected = [...this.kept].map(([id, { name, tags }]) => [id, name, [...tags].sort()]).sort();
+      expect(found, this.where).toEqual(expected);
+      const store = storeOf(ckpt);
+      expect(store.catalogDigest(), this.where).toBe(await catalogOfLog(store.log, loadCodec()));
+    } finally {
+      await ckpt.close();
+    }
+  }
+
+  /** Every checkpoint, bit for bit. */
+  async exportAll(): Promise<void> {
+    for (const id of this.kept.keys()) await this.exportFrom(this.any(), id);
+  }
+
+  async removeAll(): Promise<void> {
+    for (const id of this.kept.keys()) await this.any().remove(id);
+    this.kept.clear();
+    await this.any().collect();
+  }
+
+  // ---- what the steps share
+
+  get where(): string {
+    return `seed ${this.seed}, steps ${JSON.stringify(this.counts)}`;
+  }
+
+  private another(): Promise<Ckpt> {
+    return Ckpt.open({ store: this.storeDir, access: 'create', threads: 2 });
+  }
+
+  private any(): Ckpt {
+    return this.pick(this.open);
+  }
+
+  private pick<T>(from: readonly T[]): T {
+    return from[this.random.below(from.length)] as T;
+  }
+
+  private anyId(): string | undefined {
+    return this.kept.size ? this.pick([...this.kept.keys()]) : undefined;
+  }
+
+  private async idsNow(): Promise<string[]> {
+    const ckpt = await this.another();
+    try {
+      return (await ckpt.list()).map(({ id }) => id);
+    } finally {
+      await ckpt.close();
+    }
+  }
+
+  private image(): Buffer {
+    const [first, count] = [this.random.below(UNIVERSE), this.random.below(IMAGE_PAGES_MAX)];
+    const pages = Array.from({ length: count }, (_, i) =>
+      this.random.below(5) === 0 ? this.random.below(UNIVERSE) : (first + i) % UNIVERSE,
+    );
+    return pagedImage(pages, this.random.below(4), 1 + this.random.below(4));
+  }
+
+  private keep(id: string, name: string | null, image: Buffer): void {
+    this.kept.set(id, { name, sha: shaOf(image), tags: new Set() });
+  }
+
+  private expectIds(ids: readonly string[], count: number): void {
+    expect(ids, this.where).toHaveLength(count);
+  }
+
+  private async exportFrom(ckpt: Ckpt, id: string): Promise<void> {
+    expect(await this.exportedSha(ckpt, id), `${this.where}, checkpoint ${id}`).toBe(this.kept.get(id)?.sha);
+  }
+
+  private async exportedSha(ckpt: Ckpt, id: string): Promise<string> {
+    const path = this.file();
+    const fd = openSync(path, 'w+');
+    try {
+      await ckpt.export(id, fd);
+      return shaOf(readFileSync(path));
+    } finally {
+      closeSync(fd);
+      rmSync(path);
+    }
+  }
+
+  private async withFile<T>(bytes: Buffer, work: (fd: number) => Promise<T>): Promise<T> {
+    const path = this.file();
+    writeFileSync(path, bytes);
+    const fd = openSync(path, 'r');
+    try {
+      return await work(fd);
+    } finally {
+      closeSync(fd);
+      rmSync(path);
+    }
+  }
+
+  private file(): string {
+    return join(this.dir, `file-${this.files++}`);
+  }
+}
+
+export function storeOf(ckpt: Ckpt): Store {
+  return (ckpt as unknown as { store: Store }).store;
+}
+
+function shaOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+async function collectIds(images: AsyncGenerator<{ readonly id: string }>): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { id } of images) ids.push(id);
+  return ids;
+}
+
+async function orGone(found: Promise<string>, sha: string | undefined): Promise<{ one: string; sha: string }> {
+  try {
+    return { one: await found, sha: sha ?? '' };
+  } catch (error) {
+    if (error instanceof CkptError && error.kind === 'missing') return { one: '', sha: '' };
+    throw error;
+  }
+}
+
+function onlyCrashes(error: unknown): undefined {
+  if ((error as Error).message.includes(CRASH)) return undefined;
+  throw error;
+}
