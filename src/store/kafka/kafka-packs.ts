@@ -197,16 +197,31 @@ export class KafkaPacks implements PackStore {
       }
     }
     if (ids.size === 0) return;
+    // To the end of each: behind a pack there may be its tombstone.
     const ends = await this.client.call('ends', { topic: 'packs' });
-    for (const [partition, end] of ends.entries()) await this.bringFrom(partition, 0, end, ids);
+    const sought = new Set(ids);
+    for (const [partition, end] of ends.entries()) {
+      for (let next = 0; next < end;) {
+        const found = await this.fetch(partition, next, end);
+        await this.take(found.placed.filter(({ pack }) => sought.has(pack.id)));
+        const gone = found.gone.filter((id) => sought.has(id));
+        this.unlist(gone);
+        await this.local.remove(gone);
+        next = found.next;
+      }
+    }
+  }
+
+  private async take(placed: readonly Placed[]): Promise<void> {
+    await this.local.writeFiles(placed.map(({ pack }) => pack));
+    this.list(placed);
   }
 
   private async bringFrom(partition: number, from: number, end: number, ids: Set<string>): Promise<void> {
     for (let next = from; next < end && ids.size > 0;) {
       const found = await this.fetch(partition, next, end);
       const wanted = found.placed.filter(({ pack }) => ids.has(pack.id));
-      await this.local.writeFiles(wanted.map(({ pack }) => pack));
-      this.list(wanted);
+      await this.take(wanted);
       for (const { pack } of wanted) ids.delete(pack.id);
       next = found.next;
     }
