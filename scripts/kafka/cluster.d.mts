@@ -14,6 +14,8 @@ export interface KafkaBroker {
   ready(): Promise<void>;
   signal(name: NodeJS.Signals): void;
   stop(signal?: NodeJS.Signals): Promise<void>;
+  /** Resolves when it has ended by itself. */
+  ended(): Promise<void>;
   logTail(): string;
 }
 
@@ -30,6 +32,12 @@ export function startCluster(options?: {
   version?: string;
   heap?: string;
   dir?: string;
+  /** Address that the brokers listen on; 127.0.0.1 unless given. */
+  host?: string;
+  /** More arguments of Kafka's storage tool, as `--add-scram`. */
+  formatOptions?: readonly string[];
+  /** NAME://HOST:PORT of listeners beside the plain one, for a single broker. */
+  listeners?: readonly string[];
   properties?: Record<string, string | number>;
   /** Told the brokers' ports before they start. */
   onPorts?: (ports: readonly number[]) => void;

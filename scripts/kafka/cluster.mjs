@@ -24,9 +24,9 @@ log4j.appender.out.layout.ConversionPattern=[%d] %p %m (%c)%n
 `;
 
 /** A port of 127.0.0.1 that is free now. */
-async function freePort() {
+async function freePort(host) {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   const { port } = server.address();
   server.close();
@@ -39,8 +39,9 @@ export class KafkaBroker {
   #jars;
   #heap;
 
-  constructor(id, port, controllerPort, dir, jars, heap) {
+  constructor(id, host, port, controllerPort, dir, jars, heap) {
     this.id = id;
+    this.host = host;
     this.port = port;
     this.controllerPort = controllerPort;
     this.dir = dir;
@@ -49,7 +50,7 @@ export class KafkaBroker {
   }
 
   get address() {
-    return `127.0.0.1:${this.port}`;
+    return `${this.host}:${this.port}`;
   }
 
   get pid() {
@@ -65,15 +66,17 @@ export class KafkaBroker {
   }
 
   /** Writes the configuration and formats the data folder. */
-  format(clusterId, voters, brokers, properties) {
+  format(clusterId, voters, brokers, properties, formatOptions, listeners) {
     mkdirSync(this.dir, { recursive: true });
     const replicas = Math.min(3, brokers);
     const settings = {
       'process.roles': 'broker,controller',
       'node.id': this.id,
       'controller.quorum.voters': voters,
-      listeners: `PLAINTEXT://${this.address},CONTROLLER://127.0.0.1:${this.controllerPort}`,
-      'advertised.listeners': `PLAINTEXT://${this.address}`,
+      listeners: [`PLAINTEXT://${this.address}`, `CONTROLLER://${this.host}:${this.controllerPort}`, ...listeners].join(
+        ',',
+      ),
+      'advertised.listeners': [`PLAINTEXT://${this.address}`, ...listeners].join(','),
       'controller.listener.names': 'CONTROLLER',
       'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT',
       'inter.broker.listener.name': 'PLAINTEXT',
@@ -96,7 +99,7 @@ export class KafkaBroker {
     writeFileSync(join(this.dir, 'log4j.properties'), log4j);
     const result = capture(
       'java',
-      this.#java('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#config),
+      this.#java('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.#config, ...formatOptions),
     );
     if (result.status !== 0) throw new Failure(`kafka: the data folder cannot be formatted: ${result.stderr.trim()}`);
   }
@@ -141,6 +144,11 @@ export class KafkaBroker {
     this.#child?.kill(name);
   }
 
+  /** Resolves when it has ended by itself. */
+  async ended() {
+    if (!this.#ended()) await once(this.#child, 'exit');
+  }
+
   /** Ends the broker and waits until it is gone. */
   async stop(signal = 'SIGTERM') {
     const child = this.#child;
@@ -176,25 +184,39 @@ export class KafkaBroker {
 
 /**
  * Starts a cluster. `properties` go into every server.properties; the folder is a temporary one unless `dir` is given; `onPorts` is
- * told the brokers' ports before they start.
+ * told the brokers' ports before they start; `formatOptions` are of Kafka's storage tool; `listeners` are more than the plain one, for a
+ * single broker.
  * @returns {Promise<{brokers: KafkaBroker[], addresses: string, dir: string, stop: () => Promise<void>}>}
  */
-export async function startCluster({ brokers = 1, version, heap = '512m', dir, properties = {}, onPorts } = {}) {
+export async function startCluster(options = {}) {
+  const {
+    brokers = 1,
+    version,
+    heap = '512m',
+    dir,
+    host = '127.0.0.1',
+    properties = {},
+    formatOptions = [],
+    listeners = [],
+    onPorts,
+  } = options;
   const jars = await bringJars(version);
   const folder = dir ?? mkdtempSync(join(tmpdir(), 'ckpt-kafka-'));
   const clusterId = randomBytes(16).toString('base64url');
   const nodes = [];
   for (let id = 1; id <= brokers; id++) {
-    nodes.push(new KafkaBroker(id, await freePort(), await freePort(), join(folder, `broker-${id}`), jars, heap));
+    nodes.push(
+      new KafkaBroker(id, host, await freePort(host), await freePort(host), join(folder, `broker-${id}`), jars, heap),
+    );
   }
   onPorts?.(nodes.map((node) => node.port));
-  const voters = nodes.map((node) => `${node.id}@127.0.0.1:${node.controllerPort}`).join(',');
+  const voters = nodes.map((node) => `${node.id}@${host}:${node.controllerPort}`).join(',');
   const stop = async () => {
     for (const node of nodes) await node.stop('SIGKILL');
     if (dir === undefined) rmSync(folder, { recursive: true, force: true });
   };
   try {
-    for (const node of nodes) node.format(clusterId, voters, brokers, properties);
+    for (const node of nodes) node.format(clusterId, voters, brokers, properties, formatOptions, listeners);
     for (const node of nodes) node.start();
     for (const node of nodes) await node.ready();
   } catch (error) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // npm run kafka: a Kafka cluster on loopback to try things out with, until Ctrl-C. What it holds is gone afterwards.
-//   npm run kafka -- [--brokers N] [--version V] [--heap SIZE] [-- COMMAND ...]
+//   npm run kafka -- [--brokers N] [--version V] [--heap SIZE] [--host ADDRESS] [-- COMMAND ...]
 // With a command, that runs with CKPT_LOG set, and the cluster ends with it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,13 +15,14 @@ await main(async () => {
       brokers: { type: 'string', default: '1' },
       version: { type: 'string' },
       heap: { type: 'string', default: '512m' },
+      host: { type: 'string', default: '127.0.0.1' },
     },
     allowPositionals: true,
   });
   const brokers = Number(values.brokers);
   if (!Number.isInteger(brokers) || brokers < 1 || brokers > 9) throw new Failure('kafka: --brokers: from 1 to 9');
   const stopped = Promise.race(['SIGINT', 'SIGTERM'].map((name) => once(process, name).then(() => 0)));
-  const cluster = await startCluster({ brokers, version: values.version, heap: values.heap });
+  const cluster = await startCluster({ brokers, version: values.version, heap: values.heap, host: values.host });
   const url = `kafka://${cluster.addresses}/ckpt`;
   try {
     if (positionals.length === 0) {

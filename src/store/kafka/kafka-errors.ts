@@ -12,12 +12,19 @@ interface KafkaFailure {
   readonly retriable?: unknown;
   readonly broker?: unknown;
   readonly cause?: unknown;
+  /** Of several topics at once. */
+  readonly errors?: unknown;
 }
 
 /** The error at the bottom: kafkajs wraps what it gave up on. */
 function rootOf(error: unknown): KafkaFailure {
   let root = error as KafkaFailure;
   for (let depth = 0; depth < 8; depth++) {
+    if (root.name === 'KafkaJSAggregateError' && Array.isArray(root.errors)) {
+      const all = root.errors as KafkaFailure[];
+      root = all.find(({ type }) => type !== 'TOPIC_ALREADY_EXISTS') ?? all[0] ?? root;
+      continue;
+    }
     const wrapped = root.name === 'KafkaJSNumberOfRetriesExceeded' || root.name === 'KafkaJSNonRetriableError';
     if (!wrapped || !(root.cause instanceof Error) || root.cause === root) break;
     root = root.cause;

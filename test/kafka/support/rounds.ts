@@ -27,7 +27,13 @@ export type Fault = (load: Load, random: Random) => Promise<void>;
  * of commands that the fault explains.
  */
 export async function round(
-  fault: { readonly name: string; readonly run: Fault; readonly mayFail: RegExp | null },
+  fault: {
+    readonly name: string;
+    readonly run: Fault;
+    readonly mayFail: RegExp | null;
+    /** Told the directory of the round's machines before they start. */
+    readonly prepare?: (dir: string) => void;
+  },
   url: string,
   parent: string,
   number: number,
@@ -37,6 +43,7 @@ export async function round(
   for (let skip = 0; skip < 20; skip++) random.below(2);
   const dir = join(parent, `${fault.name.replaceAll(/\W+/g, '-')}-${number}`);
   mkdirSync(dir);
+  fault.prepare?.(dir);
   const load = new Load(dir, url, random.below(1 << 20) * 1000);
   load.ingest('one', 'two').project('three');
   const note = `${fault.name}, round ${number}, seed ${seed}`;
