@@ -7,7 +7,7 @@
     'zstd_napi%': "<!(node -p \"require('path').relative('.', require('path').dirname(require.resolve('zstd-napi/package.json')))\")",
   },
   'target_defaults': {
-    'include_dirs': ['native', 'format/generated'],
+    'include_dirs': ['native', 'format/generated', 'kernel/include'],
     'cflags': ['-Wall', '-Wextra'],
     'cflags!': ['-O3'],
     'cflags_cc': ['-std=c++17', '-O2'],

@@ -49,7 +49,7 @@ function store(dir, args) {
 	return execFileSync(ckpt, ['--store', dir, ...args], { encoding: 'utf8' });
 }
 
-/** Boots a guest whose port is read by `ckpt ingest --stream`. Resolves to the guest's outcome and the ids. */
+/** Boots a guest whose port is read by `ckpt ingest --stream`. Resolves to the guest's outcome, the ids, and what came. */
 async function leave(options, dir, version) {
 	const path = join(dir, `out${version}.sock`);
 	const guest = boot({ ...options, run: `ckpt-away,out,${version}`, args: port(path), timeoutMs: 240_000 });
@@ -62,13 +62,15 @@ async function leave(options, dir, version) {
 		},
 	);
 	// the port has no end of its own: QEMU closes the socket when the guest switches off, and that ends the stream
+	const sent = [];
+	socket.on('data', (bytes) => sent.push(bytes));
 	socket.pipe(ingest.stdin);
 	let ids = '';
 	ingest.stdout.on('data', (bytes) => (ids += bytes));
 	const ended = new Promise((resolve) => ingest.on('close', resolve));
 	const outcome = await guest;
 	const status = await ended;
-	return { outcome, status, ids: ids.split('\n').filter(Boolean) };
+	return { outcome, status, ids: ids.split('\n').filter(Boolean), sent: Buffer.concat(sent) };
 }
 
 /** Boots another guest whose port is fed by `ckpt export`. */
@@ -120,6 +122,13 @@ export async function across(options, dir, judge, result) {
 		result(
 			rows[0].new_pages > 0 && rows[1].new_pages === 0,
 			`version ${version}: the second image brought no new page (${rows[0].new_pages}, ${rows[1].new_pages} of ${rows[1].pages})`,
+		);
+		const exported = out.ids.map((id) =>
+			execFileSync(ckpt, ['--store', join(dir, 'store'), 'export', id], { maxBuffer: 1 << 28 }),
+		);
+		result(
+			Buffer.concat(exported).equals(out.sent),
+			`version ${version}: what the kernel wrote comes out of the store bit for bit (${out.sent.length} bytes)`,
 		);
 		judge(`arrival, version ${version}`, await arrive(options, dir, version, out.ids[1]));
 	}

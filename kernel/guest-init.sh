@@ -6,6 +6,7 @@ export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev 2>/dev/null
+mount -t debugfs debug /sys/kernel/debug 2>/dev/null
 mount -t tmpfs tmp /tmp
 mkswap /dev/ram0 >/dev/null 2>&1 && swapon /dev/ram0
 hostname ckpt-guest

@@ -91,7 +91,7 @@ await withScratch(async (dir) => {
 		if (flag('--across')) return;
 	}
 	const seed = value('--seed', String(Date.now() % 1_000_000));
-	const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '2000')];
+	const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '10000')];
 	if (!flag('--debug') && !flag('--mutate')) await run('plain', 'plain', ['ktest', ...only], 1_200_000, dir);
 	if (!flag('--plain') && !flag('--mutate')) await run('debug', 'debug', ['ktest', ...only], 2_400_000, dir);
 	if (!flag('--plain') && (flag('--mutate') || only.length === 0))

@@ -5,7 +5,7 @@ import type { ByteRange } from './codec/native.js';
 import type { IngestResult } from './ingest/ingest.js';
 import type { PrunedCheckpoint } from './prune.js';
 import type { Freed } from './store/index.js';
-import type { ProcessStatus } from './process/program.js';
+import type { ProcessStatus, Via } from './process/program.js';
 import type { TaskOutcome } from './restore/task-restart.js';
 
 export interface CkptOptions {
@@ -45,6 +45,8 @@ export interface SaveOptions extends WorkOptions {
   /** What becomes of the task once its checkpoint is durable. Default `run`: it runs on as soon as it has been read. */
   readonly after?: 'run' | 'stop' | 'kill';
   readonly format?: 1 | 2;
+  /** `kernel` insists on sys_checkpoint, `user` on its twin. Default: the call where the running kernel has it. */
+  readonly via?: Via;
   /** What did not come out as it might have. */
   readonly onWarning?: (text: string) => void;
 }
@@ -68,6 +70,8 @@ export interface RestartOptions extends Pick<WorkOptions, 'onProgress'> {
   readonly detach?: boolean;
   readonly samePid?: boolean;
   readonly ignoreCpu?: boolean;
+  /** `kernel` insists on sys_restart, `user` on its twin. Default: the call where the running kernel has it. */
+  readonly via?: Via;
   /** Who asked for it, for the log. */
   readonly requestedBy?: string;
   readonly onWarning?: (text: string) => void;

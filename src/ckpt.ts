@@ -23,6 +23,7 @@ import { CkptError } from './format/errors.js';
 import { outsideEvent, type EventMessage, type Restored } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
+import type { Via } from './process/program.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { writeCore } from './restore/core/core.js';
@@ -80,6 +81,7 @@ export type {
   TaskOutcome,
   TaskView,
   VerifyReport,
+  Via,
   VmaEntry,
 };
 
@@ -141,6 +143,7 @@ export class Ckpt {
       pid,
       after,
       format: options.format ?? 2,
+      ...(options.via ? { via: options.via } : {}),
       ...(options.onWarning ? { onWarning: options.onWarning } : {}),
     });
     try {
@@ -489,6 +492,7 @@ function restartOptions(options: RestartOptions): TaskRestartOptions {
     detach: options.detach ?? false,
     samePid: options.samePid ?? false,
     ignoreCpu: options.ignoreCpu ?? false,
+    ...(options.via ? { via: options.via } : {}),
     ...(options.onWarning ? { onWarning: options.onWarning } : {}),
     ...(options.onPager ? { onPager: options.onPager } : {}),
   };

@@ -3,9 +3,10 @@
  * A version-2 image of one task with one thread:
  *
  *   HEAD MACHINE TASK2 CREDS RLIMITS PATH... SIGACTIONS SIGPENDING ITIMERS
- *   [FILE...] MM2 VDSO (VMA2 [PAGES...])... [LDT]
+ *   [POSIX_TIMER...] [FILE...] MM2 VDSO (VMA2 [PAGES...])... [LDT]
  *   THREAD2 [SIGPENDING] REGS XSTATE [TLS] TAIL2
  */
+#include <linux/buildid.h>
 #include <linux/mman.h>
 #include <linux/sched/signal.h>
 #include <linux/stat.h>
@@ -151,6 +152,22 @@ static int describe_file(const struct ckpt_vma *vma, struct cr2_vma *rec, char *
 	return 0;
 }
 
+/* From the first page of the file, where that is in memory: nothing is read in for it. */
+static int read_build_id(struct ckpt_source *src, const struct ckpt_vma *vma, struct cr2_vma *rec)
+{
+	u32 bytes;
+	int ret;
+
+	BUILD_BUG_ON(sizeof(rec->build_id) < BUILD_ID_SIZE_MAX);
+	ret = ckpt_vma_lock(src, vma);
+	if (ret)
+		return ret;
+	if (!build_id_parse(find_vma(src->mm, vma->start), rec->build_id, &bytes))
+		rec->build_id_bytes = bytes;
+	mmap_read_unlock(src->mm);
+	return 0;
+}
+
 static int write_vma(struct ckpt_source *src, const struct ckpt_vma *vma, char *page)
 {
 	struct mm_struct *mm = src->mm;
@@ -169,6 +186,8 @@ static int write_vma(struct ckpt_source *src, const struct ckpt_vma *vma, char *
 			rec.flags |= CKPT_VMA2_F_STACK;
 	} else {
 		ret = describe_file(vma, &rec, page, &name);
+		if (!ret)
+			ret = read_build_id(src, vma, &rec);
 		if (ret)
 			return ret;
 	}
@@ -352,10 +371,6 @@ int ckpt_checkpoint2(struct ckpt_source *src)
 
 	/* what cannot be carried is refused before the first byte */
 	ret = ckpt_read_regs(src->task, &regs);
-	if (!ret && !list_empty(&src->task->signal->posix_timers)) {
-		ckpt_say(src->task, "POSIX timers cannot be carried");
-		ret = -EOPNOTSUPP;
-	}
 	if (!ret)
 		ret = ckpt_plan(src);
 	if (ret)

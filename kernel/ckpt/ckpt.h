@@ -14,6 +14,7 @@
 #define _KERNEL_CKPT_H
 
 #include <linux/fs.h>
+#include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/path.h>
 #include <linux/sched.h>
@@ -80,7 +81,7 @@ struct ckpt_vma {
  * @task: stopped, or current
  * @mm: its address space, with a reference
  * @version: 1 or 2
- * @stopped_by_signal: the task was in a group stop, not in a trace stop
+ * @stopped_by_signal: the task is in a group stop, not only in a trace stop
  * @records: mapping records that the plan counted
  * @plan: CRC of all that the plan saw; the dump must see the same
  * @seen: CRC of all that the dump saw
@@ -164,6 +165,14 @@ int ckpt_write_machine(struct ckpt_source *src);
 int ckpt_write_process(struct ckpt_source *src, u32 files);
 int ckpt_write_signals(struct ckpt_source *src);
 int ckpt_write_thread(struct ckpt_source *src);
+
+/* timers.c */
+struct ckpt_proc;
+struct ckpt_target;
+int ckpt_write_posix_timers(struct ckpt_source *src);
+int ckpt_read_posix_timers(struct ckpt_target *to);
+void ckpt_load_posix_timers(struct ckpt_proc *proc);
+void ckpt_free_posix_timers(struct ckpt_proc *proc);
 
 /* dump_files.c */
 int ckpt_count_files(struct ckpt_source *src);
@@ -289,6 +298,7 @@ int ckpt_expect2(struct ckpt_target *to, u32 type, u32 id, void *payload, u32 fi
 
 #define CKPT_SIGNALS_MAX	512	/* pending signals that are restored */
 #define CKPT_FILES_MAX		65536
+#define CKPT_TIMERS_MAX		512	/* POSIX timers that are restored */
 
 struct ckpt_open {
 	int fd;
@@ -296,13 +306,11 @@ struct ckpt_open {
 	struct file *file;	/* NULL: the caller's own descriptor of that number stays */
 };
 
-struct ckpt_pending {
-	u32 count;
-	struct kernel_siginfo *infos;
-};
-
 /**
  * struct ckpt_proc - all of a version-2 image that is not memory or registers
+ * @shared: pending signals of the process, as struct sigqueue
+ * @own: and of the thread
+ * @posix_timers: allocated, not yet anybody's
  * @files: descriptors, ascending
  * @file_count: how many so far; room is made as they come
  */
@@ -311,8 +319,9 @@ struct ckpt_proc {
 	struct cr2_thread thread;
 	struct cr2_itimers timers;
 	struct k_sigaction actions[_NSIG];
-	struct ckpt_pending shared;
-	struct ckpt_pending own;
+	struct list_head shared;
+	struct list_head own;
+	struct list_head posix_timers;
 	struct path cwd;
 	struct ckpt_open *files;
 	u32 file_count;
@@ -320,6 +329,7 @@ struct ckpt_proc {
 };
 
 /* load_proc.c */
+struct ckpt_proc *ckpt_proc_alloc(void);
 void ckpt_proc_free(struct ckpt_proc *proc);
 int ckpt_read_task2(struct ckpt_target *to);
 int ckpt_read_signals2(struct ckpt_target *to);

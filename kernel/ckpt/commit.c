@@ -46,6 +46,7 @@ static void drop_registrations(struct ckpt_target *to, struct task_struct *me)
 #endif
 	me->clear_child_tid = NULL;
 	me->set_child_tid = NULL;
+	me->pdeath_signal = 0;
 	me->sas_ss_sp = 0;
 	me->sas_ss_size = 0;
 	me->sas_ss_flags = SS_DISABLE;

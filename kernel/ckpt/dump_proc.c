@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Version 2: the machine, the process and its thread, signals and timers. */
+#include <linux/ckpt_hooks.h>
 #include <linux/cred.h>
 #include <linux/futex.h>
 #include <linux/nsproxy.h>
@@ -36,6 +37,7 @@ int ckpt_write_machine(struct ckpt_source *src)
 	if (boot_cpu_data.cpuid_level >= 7)
 		cpuid_count(7, 0, &eax, &rec->cpuid[2], &rec->cpuid[3], &rec->cpuid[4]);
 	cpuid(0x80000001, &eax, &other, &rec->cpuid[5], &other);
+	ckpt_boot_id(rec->boot_id);
 	rec->realtime_ns = ktime_get_real_ns();
 	rec->monotonic_ns = ktime_get_ns();
 	rec->boottime_ns = ktime_get_boottime_ns();
@@ -257,7 +259,7 @@ static int write_itimers(struct ckpt_source *src, u32 id)
 	return ckpt_put2(&src->stream, CKPT_REC_ITIMERS, id, &rec, sizeof(rec), 0);
 }
 
-/* SIGACTIONS, SIGPENDING of the process, ITIMERS. */
+/* SIGACTIONS, SIGPENDING of the process, ITIMERS, POSIX_TIMERs. */
 int ckpt_write_signals(struct ckpt_source *src)
 {
 	u32 id = task_pid_vnr(src->task);
@@ -266,7 +268,9 @@ int ckpt_write_signals(struct ckpt_source *src)
 	ret = write_actions(src, id);
 	if (!ret)
 		ret = write_pending(src, &src->task->signal->shared_pending, false, id);
-	return ret ? ret : write_itimers(src, id);
+	if (!ret)
+		ret = write_itimers(src, id);
+	return ret ? ret : ckpt_write_posix_timers(src);
 }
 
 /* THREAD2 and the thread's own SIGPENDING. */

@@ -265,11 +265,10 @@ int ckpt_prepare_files(struct ckpt_target *to)
 	struct ckpt_proc *proc = to->proc;
 	int ret, fd;
 
-	if (!proc)
-		return 0;
 	ret = unshare_files();
-	if (!ret)
-		ret = unshare_fs_struct();
+	if (ret || !proc)
+		return ret;
+	ret = unshare_fs_struct();
 	if (ret || !proc->file_count)
 		return ret;
 	/* a descriptor above the highest makes the table large enough for all */
@@ -306,8 +305,11 @@ void ckpt_load_files(struct ckpt_target *to)
 	struct ckpt_proc *proc = to->proc;
 	u32 i;
 
-	if (!proc)
+	if (!proc) {
+		/* version 1 knows nothing of files: the caller's stay, as across execve */
+		do_close_on_exec(current->files);
 		return;
+	}
 	close_others(proc);
 	for (i = 0; i < proc->file_count; i++) {
 		struct ckpt_open *open = &proc->files[i];

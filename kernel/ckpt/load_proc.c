@@ -19,6 +19,28 @@
 
 #define INFO_BYTES	128
 
+struct ckpt_proc *ckpt_proc_alloc(void)
+{
+	struct ckpt_proc *proc = kvzalloc(sizeof(*proc), GFP_KERNEL_ACCOUNT);
+
+	if (proc) {
+		INIT_LIST_HEAD(&proc->shared);
+		INIT_LIST_HEAD(&proc->own);
+		INIT_LIST_HEAD(&proc->posix_timers);
+	}
+	return proc;
+}
+
+static void free_pending(struct list_head *pending)
+{
+	struct sigqueue *q, *next;
+
+	list_for_each_entry_safe(q, next, pending, list) {
+		list_del_init(&q->list);
+		sigqueue_free(q);
+	}
+}
+
 void ckpt_proc_free(struct ckpt_proc *proc)
 {
 	u32 i;
@@ -29,10 +51,11 @@ void ckpt_proc_free(struct ckpt_proc *proc)
 		if (proc->files[i].file)
 			fput(proc->files[i].file);
 	kvfree(proc->files);
+	ckpt_free_posix_timers(proc);
 	if (proc->cwd.dentry)
 		path_put(&proc->cwd);
-	kvfree(proc->shared.infos);
-	kvfree(proc->own.infos);
+	free_pending(&proc->shared);
+	free_pending(&proc->own);
 	kvfree(proc);
 }
 
@@ -103,10 +126,34 @@ static int read_actions(struct ckpt_target *to)
 	return 0;
 }
 
-static int read_pending(struct ckpt_target *to, bool of_thread, struct ckpt_pending *pending)
+/* A signal gets the memory that it takes while it is pending. */
+static int read_signal(struct ckpt_target *to, struct list_head *pending)
+{
+	struct kernel_siginfo *si;
+	struct sigqueue *q;
+	u8 info[INFO_BYTES];
+	int ret;
+
+	ret = ckpt_get(&to->stream, info, sizeof(info));
+	if (ret)
+		return ret;
+	q = sigqueue_alloc();
+	if (!q)
+		return -EAGAIN;
+	list_add_tail(&q->list, pending);
+	si = &q->info;
+	memcpy(si, info, sizeof(*si));
+	if (!valid_signal(si->si_signo) || !si->si_signo || sig_kernel_only(si->si_signo))
+		return -EINVAL;
+	/* the timer has been set anew by then */
+	if (si->si_code == SI_TIMER)
+		si->si_sys_private = 0;
+	return 0;
+}
+
+static int read_pending(struct ckpt_target *to, bool of_thread, struct list_head *pending)
 {
 	struct cr2_sigpending rec;
-	u8 info[INFO_BYTES];
 	u32 more, i;
 	int ret;
 
@@ -119,20 +166,9 @@ static int read_pending(struct ckpt_target *to, bool of_thread, struct ckpt_pend
 		return -E2BIG;
 	if (more != rec.count * INFO_BYTES)
 		return -EINVAL;
-	pending->infos = kvcalloc(rec.count + 1, sizeof(*pending->infos), GFP_KERNEL_ACCOUNT);
-	if (!pending->infos)
-		return -ENOMEM;
-	for (i = 0; i < rec.count; i++) {
-		ret = ckpt_get(&to->stream, info, sizeof(info));
-		if (ret)
-			return ret;
-		memcpy(&pending->infos[i], info, sizeof(pending->infos[i]));
-		if (!valid_signal(pending->infos[i].si_signo) || !pending->infos[i].si_signo ||
-		    sig_kernel_only(pending->infos[i].si_signo))
-			return -EINVAL;
-	}
-	pending->count = rec.count;
-	return 0;
+	for (i = 0; i < rec.count && !ret; i++)
+		ret = read_signal(to, pending);
+	return ret;
 }
 
 static bool timer_ok(const u64 t[4])
@@ -140,7 +176,7 @@ static bool timer_ok(const u64 t[4])
 	return t[0] <= INT_MAX && t[1] < USEC_PER_SEC && t[2] <= INT_MAX && t[3] < USEC_PER_SEC;
 }
 
-/* SIGACTIONS, SIGPENDING, ITIMERS; POSIX timers are refused by name. */
+/* SIGACTIONS, SIGPENDING, ITIMERS, POSIX_TIMERs. */
 int ckpt_read_signals2(struct ckpt_target *to)
 {
 	struct cr2_itimers *t = &to->proc->timers;
@@ -155,12 +191,7 @@ int ckpt_read_signals2(struct ckpt_target *to)
 		return ret;
 	if (!timer_ok(t->real) || !timer_ok(t->virtual_) || !timer_ok(t->prof))
 		return -EINVAL;
-	ret = ckpt_next2(to);
-	if (ret == CKPT_REC_POSIX_TIMER) {
-		ckpt_say(current, "POSIX timers in the image");
-		return -EOPNOTSUPP;
-	}
-	return ret < 0 ? ret : 0;
+	return ckpt_read_posix_timers(to);
 }
 
 static int check_registrations(const struct cr2_thread *t)
@@ -252,15 +283,18 @@ static void load_actions(const struct ckpt_proc *proc)
 	spin_unlock_irq(&current->sighand->siglock);
 }
 
-static void load_pending(const struct ckpt_pending *pending, enum pid_type type)
+static void load_pending(struct list_head *from, struct sigpending *to)
 {
-	u32 i;
+	struct sigqueue *q, *next;
 
-	for (i = 0; i < pending->count; i++) {
-		struct kernel_siginfo info = pending->infos[i];
-
-		do_send_sig_info(info.si_signo, &info, current, type);
+	spin_lock_irq(&current->sighand->siglock);
+	list_for_each_entry_safe(q, next, from, list) {
+		/* from now on like one that was sent: freed when it is taken */
+		q->flags &= ~SIGQUEUE_PREALLOC;
+		list_move_tail(&q->list, &to->list);
+		sigaddset(&to->signal, q->info.si_signo);
 	}
+	spin_unlock_irq(&current->sighand->siglock);
 }
 
 static void load_task(const struct cr2_task *task)
@@ -297,8 +331,9 @@ void ckpt_load_proc(struct ckpt_target *to)
 	load_timer(ITIMER_REAL, proc->timers.real);
 	load_timer(ITIMER_VIRTUAL, proc->timers.virtual_);
 	load_timer(ITIMER_PROF, proc->timers.prof);
-	load_pending(&proc->shared, PIDTYPE_TGID);
-	load_pending(&proc->own, PIDTYPE_PID);
+	ckpt_load_posix_timers(proc);
+	load_pending(&proc->shared, &current->signal->shared_pending);
+	load_pending(&proc->own, &current->pending);
 	mask.sig[0] = proc->thread.sigmask;
 	set_current_blocked(&mask);
 	if (proc->task.state == CKPT_STATE_STOPPED)

@@ -237,6 +237,24 @@ static int read_addrs(struct ckpt_target *to, const struct ckpt_want *want, u32 
 	return 0;
 }
 
+/* As access_remote_vm() does, which does not say why it fails. */
+static int fill_page(struct ckpt_target *to, unsigned long addr)
+{
+	struct page *page;
+	long got;
+
+	if (mmap_read_lock_killable(to->mm))
+		return -EINTR;
+	got = get_user_pages_remote(to->mm, addr, 1, FOLL_WRITE | FOLL_FORCE, &page, NULL, NULL);
+	mmap_read_unlock(to->mm);
+	if (got != 1)
+		return fatal_signal_pending(current) ? -EINTR : got < 0 ? got : -EFAULT;
+	memcpy_to_page(page, 0, to->page, PAGE_SIZE);
+	set_page_dirty_lock(page);
+	put_page(page);
+	return 0;
+}
+
 /**
  * ckpt_read_pages - addresses and contents of a mapping's pages
  * @to: the mapping has been made
@@ -262,10 +280,9 @@ int ckpt_read_pages(struct ckpt_target *to, const struct ckpt_want *want, u32 co
 		if (ret)
 			return ret;
 		to->stream.pages++;
-		ret = access_remote_vm(to->mm, to->addrs[i], to->page, PAGE_SIZE,
-				       FOLL_WRITE | FOLL_FORCE);
-		if (ret != PAGE_SIZE)
-			return fatal_signal_pending(current) ? -EINTR : -EFAULT;
+		ret = fill_page(to, to->addrs[i]);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

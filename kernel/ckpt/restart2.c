@@ -398,7 +398,7 @@ int ckpt_restart2(struct ckpt_target *to)
 	u32 maps = 0;
 	int ret;
 
-	to->proc = kvzalloc(sizeof(*to->proc), GFP_KERNEL_ACCOUNT);
+	to->proc = ckpt_proc_alloc();
 	if (!to->proc)
 		return -ENOMEM;
 	ret = ckpt_read_head(to, 2);

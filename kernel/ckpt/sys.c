@@ -3,8 +3,10 @@
 #include <linux/atomic.h>
 #include <linux/capability.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/syscalls.h>
+#include <linux/sysctl.h>
 
 #include "ckpt.h"
 
@@ -12,6 +14,30 @@ static_assert(__NR_checkpoint == CKPT_NR_CHECKPOINT);
 static_assert(__NR_restart == CKPT_NR_RESTART);
 
 static atomic_t last_crid;
+
+/*
+ * /proc/sys/kernel/checkpoint_formats: the versions of the image format that
+ * this kernel writes and reads. Programs look here before they try the calls,
+ * whose numbers may be something else's on another kernel.
+ */
+static const char formats[] = "1 2";
+static struct ctl_table checkpoint_sysctl[] = {
+	{
+		.procname = "checkpoint_formats",
+		.data = (void *)formats,
+		.maxlen = sizeof(formats),
+		.mode = 0444,
+		.proc_handler = proc_dostring,
+	},
+	{}
+};
+
+static int __init checkpoint_init(void)
+{
+	register_sysctl_init("kernel", checkpoint_sysctl);
+	return 0;
+}
+fs_initcall(checkpoint_init);
 
 /* Unique since boot, positive; 2^31 checkpoints later it starts again. */
 static int new_crid(void)
@@ -55,7 +81,8 @@ static int dump_other(struct ckpt_source *src)
 	ret = ckpt_freeze(src->task, &state);
 	if (ret)
 		return ret;
-	src->stopped_by_signal = state == TASK_STOPPED;
+	/* also when a tracer holds it: its stop goes on when the tracer lets go */
+	src->stopped_by_signal = READ_ONCE(src->task->signal->flags) & SIGNAL_STOP_STOPPED;
 	ret = dump(src);
 	ckpt_thaw(src->task, state);
 	return ret;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +83,26 @@ char *task_line(struct task *task)
 		n++;
 	line[n] = '\0';
 	return line;
+}
+
+/* A stopped task1 that has no pipe, but says what it says into a file that anybody may write. Return: its pid. */
+pid_t task1_with_files(const char *option)
+{
+	pid_t pid;
+	int status = 0;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		for (int fd = 3; fd < 64; fd++)
+			close(fd);
+		dup2(open("/tmp/said", O_CREAT | O_TRUNC | O_RDWR, 0666), 4);
+		chmod("/tmp/said", 0666);
+		execl("/bin/task1", "/bin/task1", "stop", option, NULL);
+		_exit(127);
+	}
+	expect(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status), "a stopped task, status %#x", status);
+	return pid;
 }
 
 bool task_says(struct task *task, const char *word)

@@ -19,7 +19,9 @@ static const struct group {
 	{ "memory", memory_tests },
 	{ "errors", error_tests },
 	{ "caller", caller_tests },
+	{ "faults", fault_tests },
 	{ "twin", mixed_tests },
+	{ "via", via_tests },
 };
 
 static bool wanted(int argc, char **argv, const char *name)

@@ -24,7 +24,7 @@ struct test {
 };
 
 extern const struct test version1_tests[], version2_tests[], memory_tests[], error_tests[],
-	caller_tests[], mixed_tests[];
+	caller_tests[], mixed_tests[], via_tests[], fault_tests[];
 
 /* image.c: an image in memory */
 struct image {
@@ -66,6 +66,7 @@ struct task {
 struct task task_start(const char *program, const char *mode, const char *option, int image_fd);
 bool task_says(struct task *task, const char *word);
 char *task_line(struct task *task);
+pid_t task1_with_files(const char *option);
 void task_wait_stopped(struct task *task);
 int task_end(struct task *task);
 void task_kill(struct task *task);

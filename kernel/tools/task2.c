@@ -34,6 +34,7 @@
 static __thread int local = 7;
 static volatile sig_atomic_t usr1, usr2, on_altstack;
 static char altstack[32768];
+static timer_t soon, later, cpu;
 static int data_fd, twin_fd, dir_fd, zero_fd;
 static char *private_file, *shared_file;
 static const char *complaint;
@@ -79,6 +80,49 @@ static void make_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigqueue(getpid(), SIGUSR1, value); /* pending, blocked */
 	setitimer(ITIMER_REAL, &it, NULL);
+}
+
+/* Ids 1, 2 and 4: one that is periodic, one on the processor's clock, one that is not armed. */
+static void make_timers(void)
+{
+	struct sigevent quiet = { .sigev_notify = SIGEV_NONE };
+	struct sigevent signal2 = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2, .sigev_value.sival_int = 5678 };
+	struct sigevent to_thread = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR2 };
+	struct itimerspec far = { { 2000, 0 }, { 700, 500000000 } };
+	timer_t gone;
+
+	to_thread._sigev_un._tid = getpid();
+	timer_create(CLOCK_MONOTONIC, &quiet, &gone);
+	must(!timer_create(CLOCK_MONOTONIC, &signal2, &later), "timer_create");
+	must(!timer_create(CLOCK_PROCESS_CPUTIME_ID, &to_thread, &cpu), "timer_create on the processor's clock");
+	timer_delete(gone);
+	timer_create(CLOCK_MONOTONIC, &quiet, &gone);
+	must(!timer_create(CLOCK_REALTIME, &quiet, &soon), "timer_create");
+	timer_delete(gone);
+	timer_settime(later, 0, &far, NULL);
+	timer_settime(cpu, 0, &far, NULL);
+}
+
+static void look_at_timers(void)
+{
+	struct itimerspec at;
+	timer_t another;
+	struct sigevent quiet = { .sigev_notify = SIGEV_NONE };
+
+	must(!timer_gettime(later, &at) && at.it_interval.tv_sec == 2000 && at.it_value.tv_sec > 0 &&
+	     at.it_value.tv_sec <= 700, "periodic timer");
+	must(!timer_gettime(cpu, &at) && at.it_value.tv_sec > 600 && at.it_value.tv_sec <= 700, "processor timer");
+	must(!timer_gettime(soon, &at) && !at.it_value.tv_sec && !at.it_value.tv_nsec, "timer that is not armed");
+	must(!timer_create(CLOCK_MONOTONIC, &quiet, &another) && another != later && another != cpu && another != soon,
+	     "a new timer beside the old ones");
+	at = (struct itimerspec){ { 0, 0 }, { 0, 1 } };
+	usr2 = 0;
+	timer_settime(later, 0, &at, NULL);
+	for (int i = 0; i < 1000 && !usr2; i++)
+		usleep(1000);
+	must(usr2 == 1, "a timer that fires");
+	timer_delete(another);
+	must(!timer_delete(later) && !timer_delete(cpu) && !timer_delete(soon), "timer_delete");
 }
 
 static void make_files(void)
@@ -174,6 +218,7 @@ static void finish(void)
 {
 	look_at_runtime();
 	look_at_signals();
+	look_at_timers();
 	look_at_files();
 	dprintf(1, "%s\n", complaint ? complaint : "copy");
 	_exit(complaint ? 1 : 43);
@@ -215,6 +260,7 @@ int main(int argc, char **argv)
 			close(fd);
 	local = 8;
 	make_signals();
+	make_timers();
 	make_files();
 	if (complaint) {
 		dprintf(1, "%s\n", complaint);

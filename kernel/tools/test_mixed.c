@@ -51,7 +51,7 @@ static struct image dump_by_twin(pid_t pid, const char *format)
 		dup2(fds[1], 1);
 		close(fds[0]);
 		close(fds[1]);
-		execl(TWIN, TWIN, "checkpoint", "--pid", number, "--format", format, NULL);
+		execl(TWIN, TWIN, "checkpoint", "--pid", number, "--format", format, "--via", "user", NULL);
 		_exit(127);
 	}
 	close(fds[1]);
@@ -77,7 +77,7 @@ static struct task restart_by_twin(const struct image *image)
 		dup2(says[1], 1);
 		for (int fd = 3; fd < 64; fd++)
 			close(fd);
-		execl(TWIN, TWIN, "restart", NULL);
+		execl(TWIN, TWIN, "restart", "--via", "user", NULL);
 		_exit(127);
 	}
 	feeder = fork();
@@ -111,6 +111,26 @@ static void twin_to_kernel(void)
 	kill(copy.pid, SIGCONT);
 	task_says(&copy, "copy");
 	expect(task_end(&copy) == 43, "status 43 of the copy");
+	image_free(&image);
+}
+
+static void twin_to_kernel1(void)
+{
+	struct task copy;
+	struct image image;
+	pid_t pid;
+
+	if (!there())
+		return;
+	file_of_f("/tmp/task1.data", 8);
+	/* the twin refuses pipes, in version 1 too */
+	pid = task1_with_files(NULL);
+	image = dump_by_twin(pid, "1");
+	kill(pid, SIGKILL);
+	status_of(pid);
+	copy = restart_image(&image, 0);
+	task_says(&copy, "copy");
+	expect(task_end(&copy) == 42, "status 42 of the copy");
 	image_free(&image);
 }
 
@@ -148,6 +168,7 @@ static void kernel_to_twin(void)
 
 const struct test mixed_tests[] = {
 	{ "twin: its version-2 image restarts in the kernel", twin_to_kernel },
+	{ "twin: its version-1 image restarts in the kernel", twin_to_kernel1 },
 	{ "twin: the kernel's version-2 image restarts in user space", kernel_to_twin },
 	{ NULL, NULL },
 };

@@ -68,7 +68,10 @@ static void again(void)
 	second = dump_stopped(copy.pid, CKPT_FLAG_VERSION2, &crid);
 	expect(crid > 0, "a crid of the copy, not %ld", crid);
 	expect(image_parse(&image, &layout) && image_parse(&second, other_layout), "whole images");
-	expect(image.size == second.size, "a copy's image to be as long: %zu, %zu", image.size, second.size);
+	/* the numbers in the names of its pipes may have other lengths */
+	expect(layout.count == other_layout->count &&
+	       pages_between(&image, &layout, 0, ~0UL) == pages_between(&second, other_layout, 0, ~0UL),
+	       "as many mappings and pages in a copy's image: %d, %d", layout.count, other_layout->count);
 	task_kill(&copy);
 	copy = restart_image(&second, CKPT_FLAG_VERSION2);
 	finish(&copy, true);

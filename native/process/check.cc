@@ -21,6 +21,7 @@
 #include "process/capture.h"
 #include "process/commands.h"
 #include "process/elf_file.h"
+#include "process/kernel_calls.h"
 #include "process/pagemap.h"
 #include "process/remote.h"
 
@@ -179,6 +180,11 @@ int runCheck(int argc, char** argv) {
   findings.attempt("vdso", "the kernel was started with vdso=0", tryVdso);
   findings.add("kcmp", syscall(SYS_kcmp, getpid(), getpid(), 0, 0, 0) == 0, "shared open files are told apart",
                "needs CONFIG_KCMP: shared file offsets are not recognised");
+  const KernelCalls calls = probeKernelCalls();
+  findings.add("via", true,
+               calls.present && calls.allowed ? "kernel: save and restart go through sys_checkpoint and sys_restart"
+               : calls.present ? "user: sys_checkpoint and sys_restart are there, but need CAP_SYS_ADMIN (run as root)"
+                               : "user: this kernel has no sys_checkpoint and sys_restart; their twins do the work");
   std::string scope;
   if (!readWhole("/proc/sys/kernel/yama/ptrace_scope", &scope)) scope = "absent\n";
   scope = scope.substr(0, scope.find('\n'));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ckpt-process checkpoint: survey, stop, survey again, capture, write, let go.
+// ckpt-process checkpoint: survey, stop, survey again, capture, write, let go. Where the kernel has sys_checkpoint, that
+// captures and writes.
 //
 // The task is stopped from "frozen" until its image is written; with --kill or --stop until the control descriptor has
 // decided. Should this process be killed meanwhile, the kernel lets go of the task and it runs on.
@@ -19,6 +20,7 @@
 #include "process/commands.h"
 #include "process/image_writer.h"
 #include "process/keeper.h"
+#include "process/kernel_calls.h"
 #include "process/survey.h"
 
 namespace ckpt {
@@ -33,6 +35,7 @@ struct Options {
   int controlFd = -1;
   int format = 2;
   Ending ending = Ending::kRun;
+  Via via = Via::kAny;
 };
 
 volatile sig_atomic_t stopRequested = 0;
@@ -75,10 +78,10 @@ long parseNumber(const char* text, long min, const char* name) {
 }
 
 Options parseOptions(int argc, char** argv) {
-  static const option kOptions[] = {{"pid", 1, nullptr, 'p'},       {"fd", 1, nullptr, 'f'},
-                                    {"status-fd", 1, nullptr, 's'}, {"control-fd", 1, nullptr, 'c'},
-                                    {"format", 1, nullptr, 'v'},    {"kill", 0, nullptr, 'k'},
-                                    {"stop", 0, nullptr, 't'},      {nullptr, 0, nullptr, 0}};
+  static const option kOptions[] = {
+      {"pid", 1, nullptr, 'p'},        {"fd", 1, nullptr, 'f'},     {"status-fd", 1, nullptr, 's'},
+      {"control-fd", 1, nullptr, 'c'}, {"format", 1, nullptr, 'v'}, {"kill", 0, nullptr, 'k'},
+      {"stop", 0, nullptr, 't'},       {"via", 1, nullptr, 'w'},    {nullptr, 0, nullptr, 0}};
   Options options;
   for (int c; (c = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (c) {
@@ -103,6 +106,9 @@ Options parseOptions(int argc, char** argv) {
       case 't':
         options.ending = Ending::kStop;
         break;
+      case 'w':
+        if (!parseVia(optarg, &options.via)) throw ProcessError(kUsage, "--via is kernel or user");
+        break;
       default:
         throw ProcessError(kUsage, "unknown option", "see ckpt-process without arguments");
     }
@@ -113,11 +119,15 @@ Options parseOptions(int argc, char** argv) {
   return options;
 }
 
+/** For the first of two looks: a warning is said once, by the second. */
+const Status& quiet() {
+  static const Status kQuiet(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  return kQuiet;
+}
+
 /** Everything that can be refused by looking. `files` keeps what was found out, for the second look. */
 void survey(const Options& options, bool stopped, FileIdentities* files, const Status& status, Capture* capture) {
-  // A warning is said once, by the second look.
-  static const Status kQuiet(open("/dev/null", O_WRONLY | O_CLOEXEC));
-  const Status& to = stopped ? status : kQuiet;
+  const Status& to = stopped ? status : quiet();
   surveyTask(options.pid, stopped, to);
   capture->mappings = readMappings(options.pid, files);
   refuseMappings(options.pid, capture->mappings, to);
@@ -161,8 +171,36 @@ void end(const Options& options, Tracee* tracee, const Status& status) {
   else tracee->detach(tracee->groupStopped() ? 0 : SIGSTOP);
 }
 
+/**
+ * The kernel writes the image; it takes a task in our trace stop for one that runs, and one that is in a job-control stop besides
+ * for a stopped one, which both are after detach(). What it refuses it names in its log.
+ */
+void checkpointThroughKernel(const Options& options, const Status& status) {
+  surveyTask(options.pid, false, quiet());
+  throwIfStopped();
+  Tracee tracee(options.pid);
+  tracee.seize();
+  const double frozen = nowMs();
+  status.event(JsonObject().text("event", "frozen").text("via", "kernel"));
+  surveyTask(options.pid, true, status);
+  KernelLog log;
+  const long crid = callCheckpoint(options.pid, options.fd, options.format);
+  throwIfStopped();
+  if (crid < 0) throw checkpointRefused(crid, log.lastAbout(options.pid));
+  if (options.ending == Ending::kRun) tracee.detach();
+  status.event(JsonObject()
+                   .text("event", "written")
+                   .integer("crid", crid)
+                   .number("frozenMs", nowMs() - frozen)
+                   .integer("pid", options.pid));
+  close(options.fd);
+  end(options, &tracee, status);
+  status.event(JsonObject().text("event", "done").number("frozenMs", nowMs() - frozen));
+}
+
 void checkpoint(const Options& options, const Status& status) {
   fcntl(options.fd, F_SETPIPE_SZ, static_cast<int>(RecordWriter::kBufferBytes));
+  if (useKernelCalls(options.via)) return checkpointThroughKernel(options, status);
   FileIdentities files;
   Capture capture;
   survey(options, false, &files, status, &capture);
@@ -171,7 +209,7 @@ void checkpoint(const Options& options, const Status& status) {
   Tracee tracee(options.pid);
   tracee.seize();
   double frozen = nowMs();
-  status.event(JsonObject().text("event", "frozen"));
+  status.event(JsonObject().text("event", "frozen").text("via", "user"));
   survey(options, true, &files, status, &capture);
   captureAll(&tracee, status, &capture);
   if (options.format == 1) refuseVersion1(capture, status);

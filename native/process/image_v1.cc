@@ -11,8 +11,6 @@
 namespace ckpt {
 namespace {
 
-constexpr uint64_t kXfeaturesFxsave = 0x3;  // x87 and SSE
-
 /** vm_page_prot of a private mapping on x86-64: accessed, user, present, no-execute. */
 __u64 pageProtection(uint64_t vmFlags) {
   if (!(vmFlags & (kVmRead | kVmWrite | kVmExec))) return 0x120;
@@ -158,6 +156,22 @@ uint32_t protectionKeys(const std::vector<uint8_t>& area, uint64_t used) {
   return rights;
 }
 
+/**
+ * Whether a component beyond x87, SSE and protection keys holds something. A processor may say that one is in use that is as it was at
+ * the start, all zeros; an emulated one always says so.
+ */
+bool extendedState(const std::vector<uint8_t>& area, uint64_t used) {
+  for (unsigned component = 2; component < 63; component++) {
+    unsigned bytes = 0, offset = 0, c = 0, d = 0;
+    if (!(used >> component & 1) || kXfeaturePkru == uint64_t{1} << component) continue;
+    if (!__get_cpuid_count(0xd, component, &bytes, &offset, &c, &d) || offset > area.size()) continue;
+    const auto from = area.begin() + offset;
+    const auto end = from + static_cast<ptrdiff_t>(std::min<size_t>(bytes, area.size() - offset));
+    if (std::any_of(from, end, [](uint8_t byte) { return byte != 0; })) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void refuseVersion1(const Capture& capture, const Status& status) {
@@ -172,7 +186,7 @@ void refuseVersion1(const Capture& capture, const Status& status) {
   lose(r.r8 | r.r9 | r.r10 | r11 | r.r12 | r.r13 | r.r14 | r.r15, "registers r8 to r15");
   lose(r.fs_base != 0, "the base of fs (thread-local storage)");
   lose(r.gs_base != 0, "the base of gs");
-  lose(used & ~(kXfeaturesFxsave | kXfeaturePkru), "AVX or other extended registers");
+  lose(extendedState(capture.xstate, used), "AVX or other extended registers");
   lose(protectionKeys(capture.xstate, used) != kPkruDefault, "rights of protection keys");
   if (!lost.empty())
     throw ProcessError(kCannot,

@@ -12,7 +12,7 @@ namespace {
 
 const char kUsageText[] =
     "usage: ckpt-process checkpoint --pid N [--fd 1] [--status-fd K] [--control-fd C] [--format 1|2] [--kill | "
-    "--stop]\n"
+    "--stop] [--via kernel|user]\n"
     "       ckpt-process restart ...\n"
     "       ckpt-process check\n";
 

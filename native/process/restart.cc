@@ -21,6 +21,7 @@
 #include "codec/error.h"
 #include "process/commands.h"
 #include "process/image_reader.h"
+#include "process/restart_kernel.h"
 #include "process/restart_lazy.h"
 #include "process/restart_memory.h"
 #include "process/restart_plan.h"
@@ -34,7 +35,8 @@ constexpr int kOwnFailure = 125;  // tells our failures from the task's exit sta
 
 const char kUsageText[] =
     "usage: ckpt-process restart [--fd 0] [--status-fd K] [--detach] [--same-pid] [--stopped] [--ignore-cpu]\n"
-    "                            [--plan-fd N --packs DIR [--lazy-dir DIR]]\n";
+    "                            [--plan-fd N --packs DIR [--lazy-dir DIR]]\n"
+    "                            [--via kernel|user]\n";
 
 class Restart : public ImageSink {
  public:
@@ -128,7 +130,7 @@ bool number(const char* text, int* value) {
 }
 
 bool parse(int argc, char** argv, RestartOptions* options) {
-  enum { kFd = 1, kStatusFd, kDetach, kSamePid, kStopped, kIgnoreCpu, kPlanFd, kPacks, kLazyDir };
+  enum { kFd = 1, kStatusFd, kDetach, kSamePid, kStopped, kIgnoreCpu, kPlanFd, kPacks, kLazyDir, kVia };
   static const option kOptions[] = {{"fd", required_argument, nullptr, kFd},
                                     {"status-fd", required_argument, nullptr, kStatusFd},
                                     {"detach", no_argument, nullptr, kDetach},
@@ -138,6 +140,7 @@ bool parse(int argc, char** argv, RestartOptions* options) {
                                     {"plan-fd", required_argument, nullptr, kPlanFd},
                                     {"packs", required_argument, nullptr, kPacks},
                                     {"lazy-dir", required_argument, nullptr, kLazyDir},
+                                    {"via", required_argument, nullptr, kVia},
                                     {nullptr, 0, nullptr, 0}};
   optind = 1;
   for (int which; (which = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
@@ -168,6 +171,9 @@ bool parse(int argc, char** argv, RestartOptions* options) {
         break;
       case kLazyDir:
         options->lazyDir = optarg;
+        break;
+      case kVia:
+        if (!parseVia(optarg, &options->via)) return false;
         break;
       default:
         return false;
@@ -207,16 +213,23 @@ int runRestart(int argc, char** argv) {
   const Status status(options.statusFd);
   signal(SIGCHLD, SIG_DFL);  // ignored by whoever started us, the task's end would be lost
   try {
-    pid_t pid, pager;
+    pid_t pid, pager = 0;
     std::unique_ptr<TaskWait> wait;
-    {
+    // What sys_restart cannot do is left to its twin, unless somebody insists.
+    const bool twinOnly = options.stopped || options.planFd >= 0;
+    if (twinOnly && options.via == Via::kKernel)
+      throw ProcessError(kUsage, "--via kernel goes neither with --stopped nor with a lazy restart", "use --via user");
+    const bool viaKernel = useKernelCalls(twinOnly ? Via::kUser : options.via);
+    if (viaKernel) {
+      pid = restartThroughKernel(options, status, &wait);
+    } else {
       Restart restart(options, status);
       pid = restart.run(&wait);
       pager = restart.pager();
+      close(options.planFd >= 0 ? options.planFd
+                                : options.imageFd);  // whoever writes behind the tail learns that nobody reads it
     }
-    close(options.planFd >= 0 ? options.planFd
-                              : options.imageFd);  // whoever writes behind the tail learns that nobody reads it
-    status.event(JsonObject().text("event", "running").integer("pid", pid));
+    status.event(JsonObject().text("event", "running").integer("pid", pid).text("via", viaKernel ? "kernel" : "user"));
     if (options.detach) return kDone;
     return wait->wait(pid, pager, status);
   } catch (const ProcessError& error) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/restart_child.h"
 
-#include <linux/sched.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -15,6 +14,7 @@
 #include <cstring>
 
 #include "process/image_reader.h"
+#include "process/wanted_pid.h"
 
 namespace ckpt {
 namespace {
@@ -23,53 +23,25 @@ constexpr uint64_t kLowest = 0x10000;  // at least mmap_min_addr on every distri
 
 /** A child in pause(2), all signals blocked. Returns its pid or -errno. */
 pid_t spawn(pid_t wanted) {
-  clone_args args = {};
-  pid_t ids[1] = {wanted};
-  args.flags = CLONE_FILES;
-  args.exit_signal = SIGCHLD;
-  if (wanted != 0) {
-    args.set_tid = reinterpret_cast<uint64_t>(ids);
-    args.set_tid_size = 1;
-  }
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t parent = getpid();
-  const long pid = syscall(SYS_clone3, &args, sizeof args);
+  const pid_t pid = cloneWithPid(wanted, CLONE_FILES);
   if (pid == 0) {
     // Only raw system calls from here: this is a copy of us whose memory is about to go.
     syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (syscall(SYS_getppid) != parent) syscall(SYS_exit_group, 127);
     for (;;) syscall(SYS_pause);
   }
-  const int error = errno;
   sigprocmask(SIG_SETMASK, &before, nullptr);
-  return pid < 0 ? -error : static_cast<pid_t>(pid);
-}
-
-pid_t spawnWanted(pid_t wanted, bool insist, const Status& status) {
-  if (wanted > 0) {
-    const pid_t pid = spawn(wanted);
-    if (pid > 0) return pid;
-    const std::string why = pid == -EEXIST  ? "is taken"
-                            : pid == -EPERM ? "may not be chosen: that needs CAP_CHECKPOINT_RESTORE"
-                                            : std::string("cannot be had: ") + strerror(-pid);
-    const std::string text = "the old pid " + std::to_string(wanted) + " " + why;
-    if (insist)
-      throw ProcessError(kCannot, text,
-                         pid == -EEXIST ? "end the process that has it, or restart without --same-pid"
-                                        : "restart without --same-pid, or as root");
-    status.warning(text + "; the task gets a new one");
-  }
-  const pid_t pid = spawn(0);
-  if (pid < 0) throw ProcessError::system(kFailed, "cannot make a process", "", -pid);
   return pid;
 }
 
 }  // namespace
 
 RestartChild::RestartChild(pid_t wanted, bool insist, const Status& status)
-    : tracee_(spawnWanted(wanted, insist, status)) {
+    : tracee_(spawnWanted(wanted, insist, status, spawn)) {
   try {
     tracee_.seize(10000, PTRACE_O_EXITKILL);
   } catch (...) {

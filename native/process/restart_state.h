@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "process/kernel_calls.h"
 #include "process/restart_child.h"
 #include "process/restart_files.h"
 #include "process/status.h"
@@ -22,6 +23,7 @@ struct RestartOptions {
   bool samePid = false;
   bool stopped = false;
   bool ignoreCpu = false;
+  Via via = Via::kAny;
   // Lazy: a plan instead of an image.
   int planFd = -1;
   std::string packsDir;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A live task as the source of an image: runs the user-space twin of sys_checkpoint with the write end of a pipe, and tells
-// it when the image is durable and it may let go of the task.
+// A live task as the source of an image: runs the program that calls sys_checkpoint, or is its user-space twin, with the write
+// end of a pipe, and tells it when the image is durable and it may let go of the task.
 import { closeSync } from 'node:fs';
-import { CONTROL_FD, IMAGE_FD, ProcessProgram, STATUS_FD } from '../process/program.js';
+import { CONTROL_FD, IMAGE_FD, ProcessProgram, STATUS_FD, type Via } from '../process/program.js';
 import type { Codec } from '../codec/native.js';
 
 export interface TaskCheckpointOptions {
@@ -11,6 +11,8 @@ export interface TaskCheckpointOptions {
   readonly format: 1 | 2;
   /** What becomes of the task once its image is durable; until then `stop` and `kill` hold it frozen. */
   readonly after: 'run' | 'stop' | 'kill';
+  /** The system call of a patched kernel or its user-space twin; undefined: the call where the kernel has it. */
+  readonly via?: Via;
   readonly onWarning?: (text: string) => void;
 }
 
@@ -32,6 +34,7 @@ export class TaskCheckpoint {
     const args = ['checkpoint', '--pid', String(options.pid), '--format', String(options.format)];
     args.push('--fd', String(IMAGE_FD), '--status-fd', String(STATUS_FD), '--control-fd', String(CONTROL_FD));
     if (options.after !== 'run') args.push(`--${options.after}`);
+    if (options.via) args.push('--via', options.via);
     this.#program = new ProcessProgram(args, writeFd, 'quiet');
     closeSync(writeFd);
     let resolveWritten!: () => void;

@@ -24,6 +24,9 @@ export function isPagerEvent(event: string): event is PagerEvent {
   return pagerEvents.has(event);
 }
 
+/** Who does the work: sys_checkpoint and sys_restart of a patched kernel, or their twins in user space. */
+export type Via = 'kernel' | 'user';
+
 /** A line of the status descriptor. */
 export interface ProcessStatus {
   readonly event: 'frozen' | 'written' | 'warning' | 'error' | 'done' | 'running' | 'exited' | 'killed' | PagerEvent;
@@ -33,6 +36,8 @@ export interface ProcessStatus {
   /** error: exit code of the command line's contract. */
   readonly exit?: number;
   readonly frozenMs?: number;
+  /** frozen, running: who did it. */
+  readonly via?: Via;
   readonly pid?: number;
   /** exited: the task's status. */
   readonly code?: number;

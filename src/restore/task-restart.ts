@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A task out of an image: runs the user-space twin of sys_restart with the read end of a pipe that the rebuilder fills.
+// A task out of an image: runs the program that calls sys_restart, or is its user-space twin, with the read end of a pipe that
+// the rebuilder fills.
 import { closeSync } from 'node:fs';
-import { IMAGE_FD, isPagerEvent, ProcessProgram, STATUS_FD, type ProcessStatus } from '../process/program.js';
+import { IMAGE_FD, isPagerEvent, ProcessProgram, STATUS_FD, type ProcessStatus, type Via } from '../process/program.js';
 import type { Codec } from '../codec/native.js';
 
 export interface TaskRestartOptions {
@@ -12,6 +13,8 @@ export interface TaskRestartOptions {
   readonly samePid: boolean;
   /** Restart although this processor lacks features that the image's had. */
   readonly ignoreCpu: boolean;
+  /** The system call of a patched kernel or its user-space twin; undefined: the call where the kernel has it. */
+  readonly via?: Via;
   readonly onWarning?: (text: string) => void;
   /** What the pager of a lazy restart says. */
   readonly onPager?: (status: ProcessStatus) => void;
@@ -56,6 +59,7 @@ export class TaskRestart {
     if (options.detach) args.push('--detach');
     if (options.samePid) args.push('--same-pid');
     if (options.ignoreCpu) args.push('--ignore-cpu');
+    if (options.via) args.push('--via', options.via);
     this.#program = new ProcessProgram(args, readFd, 'inherit');
     if (!lazy) closeSync(readFd);
     let resolveRunning!: (pid: number) => void;

@@ -26,7 +26,10 @@ export function restartCommand(): Command {
     .option('--lazy', 'fill pages when they are first touched')
     .option('--ignore-cpu', 'restart although this processor lacks features that were there at the checkpoint')
     .addOption(
-      new Option('--via <how>', 'system call of a patched kernel, or its user-space twin').choices(['kernel', 'user']),
+      new Option(
+        '--via <how>',
+        'sys_restart of a patched kernel, or its twin in user space (default: the call where the kernel has it)',
+      ).choices(['kernel', 'user']),
     )
     .action(async (id: string, options: RestartOptions, command: Command) => {
       const context = contextOf(command);
@@ -40,13 +43,12 @@ export function restartCommand(): Command {
 }
 
 async function restart(id: string, options: RestartOptions, context: Context, ckpt: Ckpt): Promise<number> {
-  if (options.via === 'kernel') {
+  if (options.lazy && options.via === 'kernel')
     throw new CkptError(
-      'unsupported',
-      'restart does not go through sys_restart yet',
-      'leave --via out to use the user-space twin',
+      'usage',
+      '--lazy and --via kernel do not go together',
+      'sys_restart takes the whole image first',
     );
-  }
   const row = await ckpt.find(id);
   const detach = options.detach ?? false;
   const forwarding = detach ? undefined : new SignalForwarding();
@@ -57,6 +59,7 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
       samePid: options.samePid ?? false,
       ignoreCpu: options.ignoreCpu ?? false,
       lazy: options.lazy ?? false,
+      ...(options.via ? { via: options.via } : {}),
       onProgress: (bytes) => progress.update(bytes),
       onWarning: (text) => context.warn(text),
       onPager: ({ text }) => {

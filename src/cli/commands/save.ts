@@ -28,18 +28,14 @@ export function saveCommand(): Command {
     .option('--stop', 'leave the task stopped once its checkpoint is durable')
     .addOption(new Option('--format <version>', 'version of the image format').choices(['1', '2']).default('2'))
     .addOption(
-      new Option('--via <how>', 'system call of a patched kernel, or its user-space twin').choices(['kernel', 'user']),
+      new Option(
+        '--via <how>',
+        'sys_checkpoint of a patched kernel, or its twin in user space (default: the call where the kernel has it)',
+      ).choices(['kernel', 'user']),
     )
     .action(async (pidText: string, options: SaveOptions, command: Command) => {
       const context = contextOf(command);
       const pid = parsePid(pidText);
-      if (options.via === 'kernel') {
-        throw new CkptError(
-          'unsupported',
-          'save does not go through sys_checkpoint yet',
-          'leave --via out to use the user-space twin',
-        );
-      }
       context.stopOnSignals();
       await context.withStore('create', async (ckpt) => {
         const progress = context.progress('saving', residentBytes(pid));
@@ -49,6 +45,7 @@ export function saveCommand(): Command {
             name: options.name ?? null,
             after: options.kill ? 'kill' : options.stop ? 'stop' : 'run',
             format: options.format === '1' ? 1 : 2,
+            ...(options.via ? { via: options.via } : {}),
             signal: context.signal,
             onProgress: (bytes) => progress.update(bytes),
             onWarning: (text) => context.warn(text),

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ckpt-process, which does the work of `ckpt save` and `ckpt restart`, finds the system calls and goes through them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define PROGRAM "/bin/ckpt-process"
+
+/* What a run of the program left behind. */
+struct run {
+	int status;
+	char said[4096]; /* its status lines */
+	struct image image;
+};
+
+static struct layout layout;
+
+static bool there(void)
+{
+	if (!access(PROGRAM, X_OK))
+		return true;
+	printf("# no " PROGRAM " in this guest: not tested\n");
+	return false;
+}
+
+static void files(void)
+{
+	file_of_f("/tmp/task1.data", 8);
+	file_of_f("/tmp/task2.data", 8);
+	mkdir("/tmp/task2.dir", 0755);
+}
+
+/* A descriptor that holds bytes and can be read from the start. */
+static int memory(const struct image *image)
+{
+	int fd = memfd_create("bytes", 0);
+
+	if (image)
+		feed(fd, image->bytes, image->size);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static void said(struct run *run, int fd)
+{
+	ssize_t n = pread(fd, run->said, sizeof(run->said) - 1, 0);
+
+	run->said[n > 0 ? n : 0] = '\0';
+	close(fd);
+}
+
+static bool says(const struct run *run, const char *words)
+{
+	return strstr(run->said, words);
+}
+
+/* checkpoint: the image through a pipe, status lines into a file. @drop: without CAP_SYS_ADMIN */
+static struct run checkpoint(pid_t pid, const char *format, const char *more, const char *value, bool drop)
+{
+	struct run run = { 0 };
+	int fds[2], status = memory(NULL);
+	char number[16], to[16];
+	pid_t child;
+
+	snprintf(number, sizeof(number), "%d", pid);
+	snprintf(to, sizeof(to), "%d", status);
+	if (pipe(fds))
+		abort();
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		dup2(fds[1], 1);
+		close(fds[0]);
+		close(fds[1]);
+		if (drop && prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN))
+			_exit(99);
+		execl(PROGRAM, PROGRAM, "checkpoint", "--pid", number, "--format", format, "--status-fd", to, more,
+		      value, NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	run.image = image_read(fds[0]);
+	close(fds[0]);
+	run.status = status_of(child);
+	said(&run, status);
+	return run;
+}
+
+/* restart: the image from a pipe. The program stays as the copy's parent, and its status is the copy's. */
+static struct task restart(const struct image *image, const char *more, const char *value, int status)
+{
+	struct task task;
+	int fds[2], says[2];
+	char to[16];
+	pid_t feeder;
+
+	snprintf(to, sizeof(to), "%d", status);
+	if (pipe(fds) || pipe(says))
+		abort();
+	fflush(stdout);
+	task.pid = fork();
+	if (!task.pid) {
+		dup2(fds[0], 0);
+		dup2(says[1], 1);
+		for (int fd = 3; fd < 64; fd++)
+			if (fd != status)
+				close(fd);
+		execl(PROGRAM, PROGRAM, "restart", "--status-fd", to, more, value, NULL);
+		_exit(127);
+	}
+	feeder = fork();
+	if (!feeder) {
+		close(fds[0]);
+		close(says[0]);
+		close(says[1]);
+		feed(fds[1], image->bytes, image->size);
+		_exit(0);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	close(says[1]);
+	task.says = says[0];
+	status_of(feeder);
+	return task;
+}
+
+/* The pid of the copy, when the program has said it. */
+static pid_t copy_of(int status)
+{
+	char text[4096];
+	const char *at;
+
+	for (int tries = 0; tries < 600; tries++) {
+		ssize_t n = pread(status, text, sizeof(text) - 1, 0);
+
+		text[n > 0 ? n : 0] = '\0';
+		at = strstr(text, "\"event\":\"running\",\"pid\":");
+		if (at)
+			return atoi(at + 24);
+		usleep(100000);
+	}
+	expect(false, "the program to say that its copy runs: %s", text);
+	return 0;
+}
+
+/* Field 3 of stat: R, S, T, t, Z; 0 when it is gone. */
+static char state_of(pid_t pid)
+{
+	char path[32], text[256] = "", *at;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		text[0] = '\0';
+	close(fd);
+	at = strrchr(text, ')');
+	return at ? at[2] : 0;
+}
+
+static bool comes_to(pid_t pid, char state)
+{
+	for (int tries = 0; tries < 600 && state_of(pid) != state; tries++)
+		usleep(50000);
+	return state_of(pid) == state;
+}
+
+static uint32_t recorded_state(const struct image *image)
+{
+	struct cr2_task task = { 0 };
+
+	if (image_parse(image, &layout))
+		memcpy(&task, image->bytes + layout.task, sizeof(task));
+	return task.state;
+}
+
+static void running(void)
+{
+	struct task task, copy;
+	struct run run;
+	int status = memory(NULL);
+	pid_t pid;
+
+	if (!there())
+		return;
+	files();
+	task = task_start("/bin/task2", "loop", NULL, -1);
+	task_says(&task, "ready");
+	run = checkpoint(task.pid, "2", NULL, NULL, false);
+	expect(run.status == 0 && says(&run, "\"via\":\"kernel\"") && says(&run, "\"crid\":"),
+	       "the system call to be used by itself: %s", run.said);
+	expect(recorded_state(&run.image) == CKPT_STATE_RUNNING, "a task that runs in the image");
+	expect(state_of(task.pid) == 'R', "the task to run on");
+	kill(task.pid, SIGUSR2);
+	task_says(&task, "copy");
+	expect(task_end(&task) == 43, "status 43 of the original");
+
+	copy = restart(&run.image, NULL, NULL, status);
+	pid = copy_of(status);
+	expect(comes_to(pid, 'R'), "a copy that runs");
+	kill(pid, SIGUSR2);
+	task_says(&copy, "copy");
+	expect(task_end(&copy) == 43, "status 43 through the program");
+	said(&run, status);
+	expect(says(&run, "\"via\":\"kernel\"") && says(&run, "\"event\":\"exited\",\"code\":43"), "its words: %s",
+	       run.said);
+	image_free(&run.image);
+}
+
+static void stopped(void)
+{
+	struct task task, copy;
+	struct run run;
+	int status = memory(NULL);
+	pid_t pid;
+
+	if (!there())
+		return;
+	files();
+	task = task_start("/bin/task2", "stop", NULL, -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	run = checkpoint(task.pid, "2", "--via", "kernel", false);
+	expect(run.status == 0, "a checkpoint: %s", run.said);
+	expect(recorded_state(&run.image) == CKPT_STATE_STOPPED, "a stopped task in the image");
+	expect(comes_to(task.pid, 'T'), "the task still to be stopped, not %c", state_of(task.pid));
+	kill(task.pid, SIGCONT);
+	task_says(&task, "copy");
+	expect(task_end(&task) == 43, "status 43 of the original");
+
+	copy = restart(&run.image, "--via", "kernel", status);
+	pid = copy_of(status);
+	expect(comes_to(pid, 'T'), "a stopped copy, not %c", state_of(pid));
+	kill(pid, SIGCONT);
+	task_says(&copy, "copy");
+	expect(task_end(&copy) == 43, "status 43 of the copy");
+	close(status);
+	image_free(&run.image);
+}
+
+static void version1(void)
+{
+	struct task task, copy;
+	struct run run;
+	int status = memory(NULL);
+
+	if (!there())
+		return;
+	files();
+	task = task_start("/bin/task1", "stop", "ldt", -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	run = checkpoint(task.pid, "1", "--via", "kernel", false);
+	expect(run.status == 0 && image_parse(&run.image, &layout) && layout.version == 1, "an image: %s", run.said);
+	task_kill(&task);
+	copy = restart(&run.image, "--via", "kernel", status);
+	/* it looks for descriptors of its own that version 1 does not bring: that it runs is enough here */
+	expect(copy_of(status) > 0, "a copy");
+	task_end(&copy);
+	close(status);
+	image_free(&run.image);
+}
+
+static void endings(void)
+{
+	struct task task;
+	struct run run;
+
+	if (!there())
+		return;
+	files();
+	task = task_start("/bin/task2", "loop", NULL, -1);
+	task_says(&task, "ready");
+	run = checkpoint(task.pid, "2", "--stop", NULL, false);
+	expect(run.status == 0 && comes_to(task.pid, 'T'), "--stop to leave it stopped: %s", run.said);
+	expect(recorded_state(&run.image) == CKPT_STATE_RUNNING, "and running in the image");
+	image_free(&run.image);
+	run = checkpoint(task.pid, "2", "--kill", NULL, false);
+	expect(run.status == 0, "--kill: %s", run.said);
+	expect(recorded_state(&run.image) == CKPT_STATE_STOPPED, "a stopped task in the image");
+	expect(task_end(&task) == 128 + SIGKILL, "the task to be killed");
+	image_free(&run.image);
+}
+
+static void detached(void)
+{
+	struct task task, copy;
+	struct run run;
+	int status = memory(NULL), first;
+	char path[64], where[64] = "";
+	pid_t pid;
+
+	if (!there())
+		return;
+	files();
+	task = task_start("/bin/task2", "loop", NULL, -1);
+	task_says(&task, "ready");
+	first = task.pid;
+	run = checkpoint(task.pid, "2", "--kill", NULL, false);
+	task_end(&task);
+	copy = restart(&run.image, "--detach", "--same-pid", status);
+	pid = copy_of(status);
+	expect(status_of(copy.pid) == 0, "the program to leave");
+	expect(pid == first, "the old pid %d, not %d", first, pid);
+	expect(comes_to(pid, 'R'), "a copy that runs by itself");
+	snprintf(path, sizeof(path), "/proc/%d/fd/1", pid);
+	expect(readlink(path, where, sizeof(where)) > 0 && !strcmp(where, "/dev/null"), "/dev/null, not %s", where);
+	expect(getsid(pid) == pid, "a session of its own");
+	kill(pid, SIGKILL);
+	close(copy.says);
+	close(status);
+	image_free(&run.image);
+}
+
+static void refused(void)
+{
+	struct task task, copy;
+	struct run run;
+	struct image torn;
+	int status;
+
+	if (!there())
+		return;
+	files();
+	/* its descriptor 4 is a pipe */
+	task = task_start("/bin/task1", "stop", NULL, -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	run = checkpoint(task.pid, "2", "--via", "kernel", false);
+	expect(run.status == 5 && says(&run, "descriptor 4"), "exit 5 and the descriptor's name: %d %s", run.status, run.said);
+	expect(comes_to(task.pid, 'T'), "the task still to be stopped");
+	image_free(&run.image);
+	task_kill(&task);
+
+	task = task_start("/bin/task2", "stop", NULL, -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	run = checkpoint(task.pid, "2", "--via", "kernel", true);
+	expect(run.status == 5 && says(&run, "CAP_SYS_ADMIN"), "exit 5 without the capability: %d %s", run.status, run.said);
+	image_free(&run.image);
+	run = checkpoint(task.pid, "2", NULL, NULL, true);
+	expect(says(&run, "\"via\":\"user\""), "the twin to be taken instead: %s", run.said);
+	image_free(&run.image);
+	run = checkpoint(task.pid, "2", "--via", "user", false);
+	expect(run.status == 0 && says(&run, "\"via\":\"user\""), "the twin when asked for: %s", run.said);
+
+	torn = image_copy(&run.image);
+	torn.size -= 4096;
+	status = memory(NULL);
+	copy = restart(&torn, "--via", "kernel", status);
+	expect(task_end(&copy) == 125, "status 125");
+	image_free(&torn);
+	image_free(&run.image);
+	said(&run, status);
+	expect(says(&run, "\"event\":\"error\",\"exit\":4"), "a damaged image: %s", run.said);
+	task_kill(&task);
+}
+
+const struct test via_tests[] = {
+	{ "via: a running task is saved and restarted by the system calls", running },
+	{ "via: a stopped task stays stopped, and its copy is", stopped },
+	{ "via: version 1", version1 },
+	{ "via: --stop and --kill", endings },
+	{ "via: --detach and --same-pid", detached },
+	{ "via: what is refused, by name; without the capability the twin", refused },
+	{ NULL, NULL },
+};
