@@ -31,7 +31,8 @@ import { logOf } from './open-log.js';
 import { planPrune, type PruneFilter, type PrunePolicy } from './prune.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import { planRestart } from './restore/plan.js';
-import { TaskRestart, type LazySource, type TaskOutcome, type TaskRestartOptions } from './restore/task-restart.js';
+import { TaskRestart, type LazySource, type TaskOutcome } from './restore/task-restart.js';
+import { restartOptions } from './restart-options.js';
 import { storedImage } from './stored-image.js';
 import {
   collect,
@@ -485,17 +486,6 @@ async function firstOf(images: AsyncGenerator<IngestResult>, task: TaskCheckpoin
   }
   await task.written;
   throw new CkptError('failed', 'the checkpoint of the task came without an image');
-}
-
-function restartOptions(options: RestartOptions): TaskRestartOptions {
-  return {
-    detach: options.detach ?? false,
-    samePid: options.samePid ?? false,
-    ignoreCpu: options.ignoreCpu ?? false,
-    ...(options.via ? { via: options.via } : {}),
-    ...(options.onWarning ? { onWarning: options.onWarning } : {}),
-    ...(options.onPager ? { onPager: options.onPager } : {}),
-  };
 }
 
 /** What a synchronous part of the store returns or throws, as a promise, so that callers need not know which part that is. */
