@@ -260,6 +260,9 @@ static void no_memory_to_restart(void)
 {
 	if (!injection())
 		return;
+	/* the files of images that were made before may have changed since */
+	image_free(&image1);
+	image_free(&image2);
 	make_images();
 	restart(&image1, 0, 42);
 	restart(&image2, CKPT_FLAG_VERSION2, 43);
