@@ -77,6 +77,12 @@ export interface RestartOptions extends Pick<WorkOptions, 'onProgress'> {
   readonly onWarning?: (text: string) => void;
   /** Let the task run at once, and bring its pages when it touches them. */
   readonly lazy?: boolean;
+  /** With `lazy` and `detach`: through a restarter that is there already (warmUp()), or is from now on. */
+  readonly warm?: boolean;
+  /** Do not try for the recorded pid: for copies of a task that runs, or of which there will be many. */
+  readonly newPid?: boolean;
+  /** Leave the task stopped; SIGCONT lets it run. */
+  readonly stopped?: boolean;
   /** With `lazy`, and not with `detach`: what its pager says. */
   readonly onPager?: (status: ProcessStatus) => void;
 }
@@ -84,6 +90,8 @@ export interface RestartOptions extends Pick<WorkOptions, 'onProgress'> {
 /** A task that was made to run again. */
 export interface RestartedTask {
   readonly pid: number;
+  /** When it was let go, on the clock of process.hrtime(); of warm restarts only. */
+  readonly atNs?: bigint;
   /** How it ended; with `detach`, at once that it runs. */
   readonly outcome: Promise<TaskOutcome>;
   signal(name: NodeJS.Signals): void;

@@ -3,7 +3,6 @@
 // The library: a store opened on this machine, with everything that the command line does. Implementations are chosen here
 // and nowhere else.
 import { randomUUID } from 'node:crypto';
-import { closeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type {
@@ -20,7 +19,7 @@ import type {
 import { loadCodec, type Codec, type ImageSummary } from './codec/native.js';
 import { DedupIndex } from './dedup-index.js';
 import { CkptError } from './format/errors.js';
-import { outsideEvent, type EventMessage, type Restored } from './format/events.js';
+import { outsideEvent, type EventMessage } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
 import type { Via } from './process/program.js';
@@ -30,9 +29,9 @@ import { writeCore } from './restore/core/core.js';
 import { logOf } from './open-log.js';
 import { planPrune, type PruneFilter, type PrunePolicy } from './prune.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
-import { planRestart } from './restore/plan.js';
-import { TaskRestart, type LazySource, type TaskOutcome } from './restore/task-restart.js';
-import { restartOptions } from './restart-options.js';
+import { LazyRestarts } from './restore/lazy-restarts.js';
+import { TaskRestart, type TaskOutcome } from './restore/task-restart.js';
+import { restartOptions, type RestoreName } from './restart-options.js';
 import { storedImage } from './stored-image.js';
 import {
   collect,
@@ -56,7 +55,6 @@ import {
   type TaskView,
   type VmaEntry,
 } from './store/index.js';
-import { makeDirectory } from './store/directories.js';
 import { storeSizes, type StoreSizes } from './sizes.js';
 import { verifyStore, type VerifyReport } from './verify.js';
 
@@ -91,6 +89,7 @@ export type * from './ckpt-options.js';
 export class Ckpt {
   readonly #index: DedupIndex;
   readonly #leases: Leases;
+  #lazy: LazyRestarts | undefined;
 
   private constructor(
     private readonly store: Store,
@@ -132,6 +131,7 @@ export class Ckpt {
   }
 
   async close(): Promise<void> {
+    await this.#lazy?.close();
     await this.store.close();
   }
 
@@ -265,14 +265,14 @@ export class Ckpt {
 
   async #restart(id: string, options: RestartOptions): Promise<RestartedTask> {
     const row = await this.find(id);
-    const lazy = options.lazy ? await this.#lazySource(row.id) : undefined;
     const restore = {
       restoreId: randomUUID(),
       ...(options.requestedBy === undefined ? {} : { by: options.requestedBy }),
     };
     try {
-      const task = this.#startTask(options, lazy);
-      const failure = lazy ? undefined : await this.#fill(task, row.id, options);
+      if (options.lazy && options.warm && options.detach) return await this.#restartWarm(row.id, restore, options);
+      const task = await this.#startTask(row.id, options);
+      const failure = options.lazy ? undefined : await this.#fill(task, row.id, options);
       const pid = await task.running.catch((error: unknown) => {
         // A damaged store says more than the torn image that it made; a closed pipe says less than whoever closed it.
         throw failure instanceof CkptError && failure.kind === 'damaged' ? failure : error;
@@ -290,12 +290,30 @@ export class Ckpt {
     }
   }
 
-  #startTask(options: RestartOptions, lazy: LazySource | undefined): TaskRestart {
-    try {
-      return new TaskRestart(this.codec, restartOptions(options), lazy);
-    } finally {
-      if (lazy) closeSync(lazy.planFd);
-    }
+  async #startTask(id: string, options: RestartOptions): Promise<TaskRestart> {
+    if (!options.lazy) return new TaskRestart(this.codec, restartOptions(options));
+    const image = storedImage(this.store, id);
+    return this.#lazyRestarts().with(image, (lazy) => new TaskRestart(this.codec, restartOptions(options), lazy));
+  }
+
+  async #restartWarm(id: string, restore: RestoreName, options: RestartOptions): Promise<RestartedTask> {
+    const lazy = this.#lazyRestarts();
+    const { pid, atNs } = await lazy.with(storedImage(this.store, id), (source) =>
+      lazy.restarter.restart(source, restartOptions(options)),
+    );
+    await this.#recordRestore(id, restore, pid, 'running');
+    const outcome = Promise.resolve({ result: 'running', status: 0 });
+    return { pid, atNs, outcome, signal: (name) => process.kill(pid, name) };
+  }
+
+  /** Makes what warm restarts need, so that the first of them does not wait for it. */
+  warmUp(): void {
+    this.#lazyRestarts().warmUp();
+  }
+
+  #lazyRestarts(): LazyRestarts {
+    this.#lazy ??= new LazyRestarts({ ...this.#rebuildEnvironment(), lazyDir: join(this.store.dir, 'lazy') });
+    return this.#lazy;
   }
 
   /** Writes the image into the task's pipe. What went wrong, if something did. */
@@ -310,19 +328,7 @@ export class Ckpt {
     }
   }
 
-  async #lazySource(id: string): Promise<LazySource> {
-    const { codec, salt, packsDir } = this.#rebuildEnvironment();
-    const lazyDir = join(this.store.dir, 'lazy');
-    makeDirectory(lazyDir);
-    return { planFd: await planRestart(storedImage(this.store, id), codec, salt), packsDir, lazyDir };
-  }
-
-  async #recordRestore(
-    checkpoint: string,
-    restore: Pick<Restored, 'restoreId' | 'by'>,
-    pid: number | null,
-    result: string,
-  ): Promise<void> {
+  async #recordRestore(checkpoint: string, restore: RestoreName, pid: number | null, result: string): Promise<void> {
     const value = { ...restore, at: new Date().toISOString(), host: hostname(), pid, result };
     await this.#append(outsideEvent('restored', checkpoint, value));
   }

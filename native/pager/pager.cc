@@ -65,9 +65,9 @@ Pager::Pager(const RestartPlan* plan, PagerOptions options, ReportTo report)
 }
 
 int Pager::run() {
+  source_.pin();  // before the task runs: whoever collects packs may count on it
   (void)!write(options_.readyFd, "r", 1);
   close(options_.readyFd);
-  source_.pin();
   background_ = std::make_unique<Background>(&source_, plan_.salt());
   startedMs_ = lastFaultMs_ = nowMs();
   for (;;) {

@@ -8,6 +8,8 @@ namespace ckpt {
 
 int runCheckpoint(int argc, char** argv);
 int runRestart(int argc, char** argv);
+/** Restarts on request, until the end of its control descriptor. */
+int runRestarter(int argc, char** argv);
 /** Prints one JSON object of what works on this machine. */
 int runCheck(int argc, char** argv);
 

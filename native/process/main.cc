@@ -14,6 +14,7 @@ const char kUsageText[] =
     "usage: ckpt-process checkpoint --pid N [--fd 1] [--status-fd K] [--control-fd C] [--format 1|2] [--kill | "
     "--stop] [--via kernel|user]\n"
     "       ckpt-process restart ...\n"
+    "       ckpt-process restarter ...\n"
     "       ckpt-process check\n";
 
 }  // namespace
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   try {
     if (!strcmp(command, "checkpoint")) return ckpt::runCheckpoint(argc - 1, argv + 1);
     if (!strcmp(command, "restart")) return ckpt::runRestart(argc - 1, argv + 1);
+    if (!strcmp(command, "restarter")) return ckpt::runRestarter(argc - 1, argv + 1);
     if (!strcmp(command, "check")) return ckpt::runCheck(argc - 1, argv + 1);
   } catch (const std::exception& error) {
     fprintf(stderr, "ckpt-process: %s\n", error.what());

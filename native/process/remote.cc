@@ -46,13 +46,16 @@ void Tracee::lost(const std::string& what, int status) {
   throw ProcessError(kFailed, "process " + std::to_string(pid_) + " was " + how + " while " + what);
 }
 
-/** Waits for the next ptrace stop. Polls: a wait that cannot be bounded would hang on a task in a dead file system. */
+/**
+ * Waits for the next ptrace stop. Polls: a wait that cannot be bounded would hang on a task in a dead file system. A child of ours
+ * does not go there, and on a busy machine whoever sleeps has his turn sooner than whoever polls.
+ */
 int Tracee::waitStop(int timeoutMs) {
   int64_t deadline = nowMs() + timeoutMs;
   for (int round = 0;; round++) {
     int status = 0;
     // The first rounds yield: a running task stops within some ten microseconds.
-    pid_t got = waitpid(pid_, &status, __WALL | WNOHANG);
+    pid_t got = waitpid(pid_, &status, asleep_ ? __WALL : __WALL | WNOHANG);
     if (got == pid_) {
       if (!WIFSTOPPED(status)) lost("it was being stopped", status);
       return status;

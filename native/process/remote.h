@@ -54,6 +54,8 @@ class Tracee {
   Tracee& operator=(const Tracee&) = delete;
 
   pid_t pid() const { return pid_; }
+  /** The task is our own child and runs nothing of its own: waits for its stops sleep, however long they take. */
+  void waitAsleep() { asleep_ = true; }
 
   /**
    * PTRACE_SEIZE and PTRACE_INTERRUPT, and waits for the stop. A signal whose delivery had begun is delivered first.
@@ -139,6 +141,7 @@ class Tracee {
   [[noreturn]] void lost(const std::string& what, int status);
 
   pid_t pid_;
+  bool asleep_ = false;
   bool attached_ = false;
   bool groupStopped_ = false;
   bool calling_ = false;

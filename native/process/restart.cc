@@ -7,7 +7,9 @@
 //
 // Until the tail was found good nothing of the task runs; whatever fails before it is let go kills the child.
 
+#include <fcntl.h>
 #include <getopt.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <climits>
@@ -35,7 +37,7 @@ constexpr int kOwnFailure = 125;  // tells our failures from the task's exit sta
 
 const char kUsageText[] =
     "usage: ckpt-process restart [--fd 0] [--status-fd K] [--detach] [--same-pid] [--stopped] [--ignore-cpu]\n"
-    "                            [--plan-fd N --packs DIR [--lazy-dir DIR]]\n"
+    "                            [--new-pid] [{--plan-fd N | --plan FILE} --packs DIR [--lazy-dir DIR]]\n"
     "                            [--via kernel|user]\n";
 
 class Restart : public ImageSink {
@@ -82,7 +84,8 @@ class Restart : public ImageSink {
     const ImagePath* program = image.path(CKPT_PATH_EXE);
     if (program != nullptr) places_.program = files_->program(program->path);
 
-    child_ = std::make_unique<RestartChild>(static_cast<pid_t>(image.task.pid), options_.samePid, status_);
+    child_ = std::make_unique<RestartChild>(options_.newPid ? 0 : static_cast<pid_t>(image.task.pid), options_.samePid,
+                                            status_);
     child_->strip();
     if (image.vdso.vdso_bytes != 0) child_->placeKernel(image.vdso.vdso_start);
     memory_ = std::make_unique<RestartMemory>(child_.get(), &image_, &status_);
@@ -121,6 +124,12 @@ class Restart : public ImageSink {
   pid_t pager_ = 0;
 };
 
+int64_t monotonicNs() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return int64_t{t.tv_sec} * 1000000000 + t.tv_nsec;
+}
+
 bool number(const char* text, int* value) {
   char* end;
   const long parsed = strtol(text, &end, 10);
@@ -130,18 +139,29 @@ bool number(const char* text, int* value) {
 }
 
 bool parse(int argc, char** argv, RestartOptions* options) {
-  enum { kFd = 1, kStatusFd, kDetach, kSamePid, kStopped, kIgnoreCpu, kPlanFd, kPacks, kLazyDir, kVia };
-  static const option kOptions[] = {{"fd", required_argument, nullptr, kFd},
-                                    {"status-fd", required_argument, nullptr, kStatusFd},
-                                    {"detach", no_argument, nullptr, kDetach},
-                                    {"same-pid", no_argument, nullptr, kSamePid},
-                                    {"stopped", no_argument, nullptr, kStopped},
-                                    {"ignore-cpu", no_argument, nullptr, kIgnoreCpu},
-                                    {"plan-fd", required_argument, nullptr, kPlanFd},
-                                    {"packs", required_argument, nullptr, kPacks},
-                                    {"lazy-dir", required_argument, nullptr, kLazyDir},
-                                    {"via", required_argument, nullptr, kVia},
-                                    {nullptr, 0, nullptr, 0}};
+  enum {
+    kFd = 1,
+    kStatusFd,
+    kDetach,
+    kSamePid,
+    kStopped,
+    kIgnoreCpu,
+    kPlanFd,
+    kPlan,
+    kPacks,
+    kLazyDir,
+    kNewPid,
+    kRequest,
+    kVia
+  };
+  static const option kOptions[] = {
+      {"fd", required_argument, nullptr, kFd},          {"status-fd", required_argument, nullptr, kStatusFd},
+      {"detach", no_argument, nullptr, kDetach},        {"same-pid", no_argument, nullptr, kSamePid},
+      {"stopped", no_argument, nullptr, kStopped},      {"ignore-cpu", no_argument, nullptr, kIgnoreCpu},
+      {"plan-fd", required_argument, nullptr, kPlanFd}, {"plan", required_argument, nullptr, kPlan},
+      {"new-pid", no_argument, nullptr, kNewPid},       {"request", required_argument, nullptr, kRequest},
+      {"packs", required_argument, nullptr, kPacks},    {"lazy-dir", required_argument, nullptr, kLazyDir},
+      {"via", required_argument, nullptr, kVia},        {nullptr, 0, nullptr, 0}};
   optind = 1;
   for (int which; (which = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (which) {
@@ -165,6 +185,16 @@ bool parse(int argc, char** argv, RestartOptions* options) {
         break;
       case kPlanFd:
         if (!number(optarg, &options->planFd)) return false;
+        break;
+      case kPlan:
+        options->planFd = open(optarg, O_RDONLY | O_CLOEXEC);
+        if (options->planFd < 0) return false;
+        break;
+      case kNewPid:
+        options->newPid = true;
+        break;
+      case kRequest:
+        options->request = atoll(optarg);
         break;
       case kPacks:
         options->packsDir = optarg;
@@ -210,13 +240,14 @@ int runRestart(int argc, char** argv) {
     fputs(kUsageText, stderr);
     return kUsage;
   }
-  const Status status(options.statusFd);
+  const Status status(options.statusFd, options.request);
   signal(SIGCHLD, SIG_DFL);  // ignored by whoever started us, the task's end would be lost
   try {
     pid_t pid, pager = 0;
+    int64_t startedNs = 0;
     std::unique_ptr<TaskWait> wait;
     // What sys_restart cannot do is left to its twin, unless somebody insists.
-    const bool twinOnly = options.stopped || options.planFd >= 0;
+    const bool twinOnly = options.stopped || options.newPid || options.planFd >= 0;
     if (twinOnly && options.via == Via::kKernel)
       throw ProcessError(kUsage, "--via kernel goes neither with --stopped nor with a lazy restart", "use --via user");
     const bool viaKernel = useKernelCalls(twinOnly ? Via::kUser : options.via);
@@ -226,10 +257,15 @@ int runRestart(int argc, char** argv) {
       Restart restart(options, status);
       pid = restart.run(&wait);
       pager = restart.pager();
+      startedNs = monotonicNs();
       close(options.planFd >= 0 ? options.planFd
                                 : options.imageFd);  // whoever writes behind the tail learns that nobody reads it
     }
-    status.event(JsonObject().text("event", "running").integer("pid", pid).text("via", viaKernel ? "kernel" : "user"));
+    status.event(JsonObject()
+                     .text("event", "running")
+                     .integer("pid", pid)
+                     .text("via", viaKernel ? "kernel" : "user")
+                     .integer("atNs", startedNs));
     if (options.detach) return kDone;
     return wait->wait(pid, pager, status);
   } catch (const ProcessError& error) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/restart_child.h"
 
+#include <linux/sched.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -27,7 +28,8 @@ pid_t spawn(pid_t wanted) {
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t parent = getpid();
-  const pid_t pid = cloneWithPid(wanted, CLONE_FILES);
+  // What we do not ignore has its default action then.
+  const pid_t pid = cloneWithPid(wanted, CLONE_FILES | CLONE_CLEAR_SIGHAND);
   if (pid == 0) {
     // Only raw system calls from here: this is a copy of us whose memory is about to go.
     syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -42,6 +44,7 @@ pid_t spawn(pid_t wanted) {
 
 RestartChild::RestartChild(pid_t wanted, bool insist, const Status& status)
     : tracee_(spawnWanted(wanted, insist, status, spawn)) {
+  tracee_.waitAsleep();
   try {
     tracee_.seize(10000, PTRACE_O_EXITKILL);
   } catch (...) {

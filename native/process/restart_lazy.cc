@@ -44,8 +44,7 @@ const char* nameOf(PagerReport::Kind kind) {
 /** A pager's words become status events; a detached one's go to a file that is made for the first of them. */
 class Reporter {
  public:
-  Reporter(int statusFd, std::string logPath)
-      : status_(statusFd), hasStatus_(statusFd >= 0), log_(std::move(logPath)) {}
+  Reporter(const Status& status, std::string logPath) : status_(status), log_(std::move(logPath)) {}
 
   void operator()(const PagerReport& report) const {
     JsonObject event;
@@ -57,7 +56,7 @@ class Reporter {
           .unsignedInteger("prefetched", report.prefetched)
           .unsignedInteger("streamed", report.streamed);
     else event.text("text", report.text);
-    if (hasStatus_) return status_.event(event);
+    if (status_.event(event)) return;
     if (filled) {
       if (!log_.empty()) unlink(log_.c_str());
       return;
@@ -72,7 +71,6 @@ class Reporter {
 
  private:
   Status status_;
-  bool hasStatus_;
   std::string log_;
 };
 
@@ -175,11 +173,11 @@ void RestartLazy::start() {
     if (options_.detach)
       logPath = options_.lazyDir + "/" + plan_.checkpoint() + "-" + std::to_string(pager_.task) + ".log";
   }
-  // Whoever waits for a detached task's restarter must not have to wait for its pager.
-  const int statusFd = options_.detach ? -1 : options_.statusFd;
+  // Whoever waits for a detached task's restarter must not have to wait for its pager; who asks for many waits for none.
+  const int statusFd = options_.detach && options_.request < 0 ? -1 : options_.statusFd;
   if (statusFd >= 0) pager_.keep.push_back(statusFd);
   else if (!options_.detach) pager_.keep.push_back(STDERR_FILENO);
-  pid_ = startPager(&plan_, pager_, Reporter(statusFd, std::move(logPath)));
+  pid_ = startPager(&plan_, pager_, Reporter(Status(statusFd, options_.request), std::move(logPath)));
 }
 
 void RestartLazy::ready() {

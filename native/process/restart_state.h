@@ -24,6 +24,8 @@ struct RestartOptions {
   bool stopped = false;
   bool ignoreCpu = false;
   Via via = Via::kAny;
+  bool newPid = false;   // do not even try the old one
+  int64_t request = -1;  // of a restarter's: told in every event
   // Lazy: a plan instead of an image.
   int planFd = -1;
   std::string packsDir;

@@ -42,6 +42,7 @@
     'restart_process.cc',
     'restart_signals.cc',
     'restart_thread.cc',
+    'restarter.cc',
     'task_wait.cc',
     'wanted_pid.cc',
     '../pager/address_map.cc',

@@ -22,13 +22,14 @@ size_t utf8Bytes(const std::string& s, size_t i) {
   return n;
 }
 
-void writeAll(int fd, const std::string& line) {
+bool writeAll(int fd, const std::string& line) {
   for (size_t done = 0; done < line.size();) {
     ssize_t n = write(fd, line.data() + done, line.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
+    if (n <= 0) return false;
     done += static_cast<size_t>(n);
   }
+  return true;
 }
 
 }  // namespace
@@ -80,8 +81,10 @@ JsonObject& JsonObject::number(const char* key, double value) {
   return raw(key, text);
 }
 
-void Status::event(const JsonObject& object) const {
-  if (fd_ >= 0) writeAll(fd_, object.str() + "\n");
+bool Status::event(JsonObject object) const {
+  if (fd_ < 0) return false;
+  if (request_ >= 0) object.integer("request", request_);
+  return writeAll(fd_, object.str() + "\n");
 }
 
 void Status::warning(const std::string& text) const {

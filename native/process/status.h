@@ -34,12 +34,16 @@ class Status {
  public:
   /** `fd` -1: no status descriptor. A status descriptor that fails is left alone: it never ends the work. */
   explicit Status(int fd = -1) : fd_(fd) {}
-  void event(const JsonObject& object) const;
+  /** Every event says which request it is about; -1: none. */
+  Status(int fd, int64_t request) : fd_(fd), request_(request) {}
+  /** False where it could not be said. */
+  bool event(JsonObject object) const;
   void warning(const std::string& text) const;
   void error(const ProcessError& error) const;
 
  private:
   int fd_;
+  int64_t request_ = -1;
 };
 
 }  // namespace ckpt

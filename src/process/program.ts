@@ -29,7 +29,12 @@ export type Via = 'kernel' | 'user';
 
 /** A line of the status descriptor. */
 export interface ProcessStatus {
-  readonly event: 'frozen' | 'written' | 'warning' | 'error' | 'done' | 'running' | 'exited' | 'killed' | PagerEvent;
+  readonly event:
+    'frozen' | 'written' | 'warning' | 'error' | 'done' | 'running' | 'exited' | 'killed' | 'ended' | PagerEvent;
+  /** Of a restarter's: which request it is about. */
+  readonly request?: number;
+  /** running: when the task was let go, nanoseconds of CLOCK_MONOTONIC. */
+  readonly atNs?: number;
   /** warning, error, and what a pager says but `filled`: one line. */
   readonly text?: string;
   readonly hint?: string;
@@ -39,7 +44,7 @@ export interface ProcessStatus {
   /** frozen, running: who did it. */
   readonly via?: Via;
   readonly pid?: number;
-  /** exited: the task's status. */
+  /** exited: the task's status; ended: the restarter's own. */
   readonly code?: number;
   /** killed: the signal's number and name. */
   readonly signal?: number;
@@ -58,10 +63,12 @@ export class ProcessProgram {
   readonly child: ChildProcess;
   /** Resolves to the exit code, or rejects when the program could not be started. A signal counts as 128 + its number. */
   readonly exit: Promise<number>;
+  /** Resolves when the program is gone, whoever may still hold its descriptors. */
+  readonly ended: Promise<void>;
   #lastError: ProcessStatus | undefined;
 
   /** `imageFd` becomes IMAGE_FD there; it stays open here. */
-  constructor(args: readonly string[], imageFd: number, standard: 'quiet' | 'inherit') {
+  constructor(args: readonly string[], imageFd: number | 'ignore', standard: 'quiet' | 'inherit') {
     const first: StdioOptions =
       standard === 'inherit' ? ['inherit', 'inherit', 'inherit'] : ['ignore', 'ignore', 'inherit'];
     this.child = spawn(processProgram, args, { stdio: [...first, imageFd, 'pipe', 'pipe'] });
@@ -71,6 +78,7 @@ export class ProcessProgram {
       });
       this.child.once('close', (code, signal) => resolve(code ?? 128 + (signal === 'SIGKILL' ? 9 : 15)));
     });
+    this.ended = new Promise((resolve) => this.child.once('exit', () => resolve()));
     this.exit.catch(() => undefined); // reported to whoever awaits it
     this.control.on('error', () => undefined); // the program went first: its exit says why
   }
@@ -95,7 +103,17 @@ export class ProcessProgram {
 
   /** The error that the program reported, or else one made of its exit code. */
   error(exitCode: number, doing: string): CkptError {
-    const { exit, text, hint } = this.#lastError ?? {};
+    return this.errorOf(this.#lastError, exitCode, doing);
+  }
+
+  /** Listens no longer to what is said on the status descriptor. */
+  hangUp(): void {
+    (this.#pipes[STATUS_FD] as Readable).destroy();
+  }
+
+  /** The same of an error that was reported for one of several things. */
+  errorOf(reported: ProcessStatus | undefined, exitCode: number, doing: string): CkptError {
+    const { exit, text, hint } = reported ?? {};
     if (text === undefined)
       return new CkptError('failed', `${doing}: the program ended with exit code ${String(exitCode)}`);
     return new CkptError(kinds[exit ?? 1] ?? 'failed', text, hint);

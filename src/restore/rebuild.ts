@@ -13,7 +13,9 @@ export interface StoredImage {
   readonly digest: string;
   /** `record` and `pages` events in stream order, in bounded batches. */
   readonly events: () => Iterable<readonly StreamEvent[]>;
-  /** Makes the packs that the image needs be there. */
+  /** Ids of the packs that the image needs, in one order always. */
+  readonly packs: () => readonly string[];
+  /** Makes them be there. */
   readonly prepare: () => Promise<void>;
   /** Checkpoints that use a pack. */
   readonly touching: (pack: string) => readonly string[];

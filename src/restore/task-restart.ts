@@ -11,6 +11,10 @@ export interface TaskRestartOptions {
   readonly detach: boolean;
   /** Insist on the recorded pid. */
   readonly samePid: boolean;
+  /** Do not try for the recorded pid, and do not warn about it. */
+  readonly newPid?: boolean;
+  /** Leave the task stopped: SIGCONT lets it run. */
+  readonly stopped?: boolean;
   /** Restart although this processor lacks features that the image's had. */
   readonly ignoreCpu: boolean;
   /** The system call of a patched kernel or its user-space twin; undefined: the call where the kernel has it. */
@@ -60,6 +64,8 @@ export class TaskRestart {
     if (options.samePid) args.push('--same-pid');
     if (options.ignoreCpu) args.push('--ignore-cpu');
     if (options.via) args.push('--via', options.via);
+    if (options.newPid) args.push('--new-pid');
+    if (options.stopped) args.push('--stopped');
     this.#program = new ProcessProgram(args, readFd, 'inherit');
     if (!lazy) closeSync(readFd);
     let resolveRunning!: (pid: number) => void;

@@ -86,7 +86,21 @@ export const ingested = object({
   image_digest: digest,
 });
 
-export const restarted = object({ id, pid: { type: 'integer', minimum: 1 }, warnings: array(text) });
+const pid = { type: 'integer', minimum: 1 } as const;
+
+export const restarted = object(
+  {
+    id,
+    pid,
+    pids: { ...array(pid), description: 'Of all copies, where more than one was asked for.' },
+    start_ms: {
+      type: 'number',
+      description: 'From the arrival of the request to the first instruction of a lazily restarted task.',
+    },
+    warnings: array(text),
+  },
+  ['pids', 'start_ms'],
+);
 
 export const problem = object(
   {

@@ -84,6 +84,7 @@ export class Service {
           }),
         );
       }
+      ckpt.warmUp();
       if (!listeners.length) throw new CkptError('usage', 'there is nothing to listen on');
     } catch (error) {
       await service.stop();

@@ -9,8 +9,8 @@ import { Ckpt, type PagerStatus } from '../../src/ckpt.js';
 import { packPath } from '../../src/codec/native.js';
 import { TestStore } from '../support/cli.js';
 import { crc32c } from '../support/crc32c.js';
-import { cleanUp, isAlive, peek, stateOf, until } from '../support/processes.js';
-import { corners, lazy, programs, Run, v1, type Copy, type Program } from '../support/programs.js';
+import { adopt, cleanUp, isAlive, peek, stateOf, until } from '../support/processes.js';
+import { big, corners, lazy, programs, Run, v1, type Copy, type Program } from '../support/programs.js';
 
 let store: TestStore;
 let run: Run | undefined;
@@ -172,6 +172,70 @@ describe('a lazily restarted task', () => {
     const result = await store.run('restart', id, '--lazy', '--detach');
     expect(result.code).toBe(5);
     expect(result.stderr).toMatch(/format 1 .*leave --lazy out/s);
+  });
+});
+
+describe('many copies of one checkpoint', () => {
+  async function runs(pid: number): Promise<void> {
+    const copy = { pid } as Copy;
+    await controllable(copy);
+    const { control } = run as Run;
+    const from = peek(pid, control + 4);
+    // It ends with 1 as soon as it finds a byte wrong.
+    await until(`rounds of ${pid}`, () => peek(pid, control + 4) - from >= 3);
+  }
+
+  it.each([['--lazy'], []])('run, each under a pid of its own %s', async (...options) => {
+    const id = await saved(big(16));
+    const pids = (await store.ok('restart', id, '--copies', '6', ...options)).split('\n').map(Number);
+    pids.forEach(adopt);
+    expect(new Set(pids).size).toBe(6);
+    for (const pid of pids) await runs(pid);
+    const rows = JSON.parse(await store.ok('sql', 'SELECT pid, result FROM restore', '--json')) as { pid: number }[];
+    expect(rows.map(({ pid }) => pid).sort()).toEqual([...pids].sort());
+  });
+
+  it.each([['--lazy'], []])('wait, made ready, with --stopped %s', async (...options) => {
+    const id = await saved(big(16));
+    const { pids } = JSON.parse(await store.ok('restart', id, '--copies', '2', '--stopped', '--json', ...options)) as {
+      pids: number[];
+    };
+    pids.forEach(adopt);
+    for (const pid of pids) expect(stateOf(pid)).toBe('T');
+    for (const pid of pids) {
+      process.kill(pid, 'SIGCONT');
+      await runs(pid);
+    }
+  });
+
+  it('are refused together with --same-pid, and without a number', async () => {
+    const id = await saved(big(16));
+    expect((await store.run('restart', id, '--copies', '2', '--same-pid')).code).toBe(2);
+    expect((await store.run('restart', id, '--copies', 'many')).code).toBe(2);
+  });
+
+  it('leave nothing behind in who made them', async () => {
+    const id = await saved(big(16));
+    const ckpt = await Ckpt.open({ store: store.path });
+    try {
+      const once = async (): Promise<void> => {
+        const { pid } = await ckpt.restart(id, { lazy: true, detach: true, warm: true, newPid: true });
+        adopt(pid);
+        process.kill(pid, 'SIGKILL');
+      };
+      await once();
+      const descriptors = (): number => readdirSync('/proc/self/fd').length;
+      const restarter = await child(process.pid, 'ckpt-process');
+      const children = (): string => readFileSync(`/proc/${restarter}/task/${restarter}/children`, 'utf8');
+      const opened = (): number => readdirSync(`/proc/${restarter}/fd`).length;
+      await until('the end of the first', () => children() === '');
+      const before = [descriptors(), opened()];
+      for (let i = 0; i < Number(process.env['CKPT_TEST_RESTARTS'] ?? 30); i++) await once();
+      await until('the end of all', () => children() === '');
+      expect([descriptors(), opened()]).toEqual(before);
+    } finally {
+      await ckpt.close();
+    }
   });
 });
 

@@ -12,6 +12,8 @@ interface RestartOptions {
   readonly lazy?: boolean;
   readonly ignoreCpu?: boolean;
   readonly via?: 'kernel' | 'user';
+  readonly copies?: number;
+  readonly stopped?: boolean;
 }
 
 export function restartCommand(): Command {
@@ -24,6 +26,12 @@ export function restartCommand(): Command {
     )
     .option('--same-pid', 'insist on the recorded pid')
     .option('--lazy', 'fill pages when they are first touched')
+    .option('--stopped', 'leave it stopped, all made ready: SIGCONT lets it run')
+    .addOption(
+      new Option('--copies <n>', 'so many tasks at once, detached, each with a new pid; prints their pids').argParser(
+        copyCount,
+      ),
+    )
     .option('--ignore-cpu', 'restart although this processor lacks features that were there at the checkpoint')
     .addOption(
       new Option(
@@ -37,7 +45,9 @@ export function restartCommand(): Command {
         process.exitCode = await context.withStore('read', (ckpt) => restart(id, options, context, ckpt));
       } catch (error) {
         const usage = error instanceof CkptError && error.kind === 'usage';
-        throw options.detach || usage ? error : new CommandFailure(error, RESTART_FAILED);
+        throw options.detach || options.copies !== undefined || usage
+          ? error
+          : new CommandFailure(error, RESTART_FAILED);
       }
     });
 }
@@ -50,6 +60,7 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
       'sys_restart takes the whole image first',
     );
   const row = await ckpt.find(id);
+  if (options.copies !== undefined) return copies(row.id, options.copies, options, context, ckpt);
   const detach = options.detach ?? false;
   const forwarding = detach ? undefined : new SignalForwarding();
   const progress = context.progress('restarting', row.image_bytes);
@@ -60,6 +71,7 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
       ignoreCpu: options.ignoreCpu ?? false,
       lazy: options.lazy ?? false,
       ...(options.via ? { via: options.via } : {}),
+      stopped: options.stopped ?? false,
       onProgress: (bytes) => progress.update(bytes),
       onWarning: (text) => context.warn(text),
       onPager: ({ text }) => {
@@ -72,6 +84,53 @@ async function restart(id: string, options: RestartOptions, context: Context, ck
   forwarding?.to(task);
   const outcome = await task.outcome;
   return detach ? 0 : outcome.status;
+}
+
+function copyCount(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new CkptError('usage', `--copies '${text}': a number of tasks is wanted, 1 or more`);
+}
+
+/** Tasks that are being made at a time: each keeps a processor busy, and waits for the log a little. */
+const COPIES_AT_ONCE = 4;
+
+async function copies(
+  id: string,
+  count: number,
+  options: RestartOptions,
+  context: Context,
+  ckpt: Ckpt,
+): Promise<number> {
+  if (options.samePid)
+    throw new CkptError('usage', '--copies and --same-pid exclude each other: every copy has its own pid');
+  const pids: number[] = [];
+  let left = count;
+  const work = async (): Promise<void> => {
+    while (left > 0) {
+      left--;
+      const { pid, outcome } = await ckpt
+        .restart(id, {
+          detach: true,
+          newPid: true,
+          warm: true,
+          ignoreCpu: options.ignoreCpu ?? false,
+          lazy: options.lazy ?? false,
+          stopped: options.stopped ?? false,
+          onWarning: (text) => context.warn(text),
+        })
+        .catch((error: unknown) => {
+          left = 0; // what stands in the way of one stands in the way of all
+          throw error;
+        });
+      await outcome; // its restarter has let go of it
+      pids.push(pid);
+      if (!context.json) context.print(String(pid));
+    }
+  };
+  const works = await Promise.allSettled(Array.from({ length: COPIES_AT_ONCE }, work));
+  if (context.json) context.printJson({ id, pids });
+  for (const end of works) if (end.status === 'rejected') throw end.reason;
+  return 0;
 }
 
 /**

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { FastifyReply } from 'fastify';
+import type { RestartedTask } from '../../ckpt.js';
 import { findCheckpoint } from '../lookup.js';
 import type { Operation } from '../operation.js';
 import { HttpProblem } from '../problems.js';
@@ -7,7 +9,12 @@ import { checkpointArgument, flag, options, restarted } from '../schemas.js';
 interface RestartBody {
   readonly same_pid?: boolean;
   readonly ignore_cpu?: boolean;
+  readonly lazy?: boolean;
+  readonly stopped?: boolean;
+  readonly copies?: number;
 }
+
+const COPIES_MAX = 1000;
 
 export const restart: Operation = {
   id: 'restart',
@@ -25,6 +32,9 @@ export const restart: Operation = {
     schema: options({
       same_pid: { ...flag, description: 'Insist on the recorded pid.' },
       ignore_cpu: { ...flag, description: 'Although this processor lacks features that were there at the checkpoint.' },
+      lazy: { ...flag, description: 'Let it run at once; its memory comes when it is touched.' },
+      stopped: { ...flag, description: 'Leave it stopped, all made ready: SIGCONT lets it run.' },
+      copies: { type: 'integer', minimum: 1, maximum: COPIES_MAX, description: 'So many tasks, each with a new pid.' },
     }),
   },
   responses: { 201: { description: 'It runs', type: 'application/json', schema: restarted } },
@@ -37,19 +47,38 @@ export const restart: Operation = {
     const warnings: string[] = [];
     try {
       const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
-      const task = await ckpt.restart(id, {
-        detach: true,
-        samePid: wanted.same_pid ?? false,
-        ignoreCpu: wanted.ignore_cpu ?? false,
-        requestedBy: request.caller?.name ?? 'nobody',
-        onWarning: (text) => warnings.push(context.redact(text)),
-        onProgress: (bytes) => events.progress({ what: 'restart', request: request.id, id, bytes }),
-      });
-      took();
-      metrics.restarts.inc({ result: 'running' });
-      await task.outcome; // its restarter has let go of it
+      const { copies = 1, lazy = false } = wanted;
+      const pids: number[] = [];
+      let first: RestartedTask | undefined;
+      for (let made = 0; made < copies; made++) {
+        const task = await ckpt.restart(id, {
+          detach: true,
+          warm: true,
+          lazy,
+          stopped: wanted.stopped ?? false,
+          newPid: copies > 1,
+          samePid: wanted.same_pid ?? false,
+          ignoreCpu: wanted.ignore_cpu ?? false,
+          requestedBy: request.caller?.name ?? 'nobody',
+          onWarning: (text) => warnings.push(context.redact(text)),
+          onProgress: (bytes) => events.progress({ what: 'restart', request: request.id, id, bytes }),
+          onPager: ({ text = 'all pages are in place' }) =>
+            context.log.info({ id, request: request.id }, context.redact(text)),
+        });
+        first ??= task;
+        if (made === 0) took();
+        metrics.restarts.inc({ result: 'running' });
+        await task.outcome; // its restarter has let go of it
+        pids.push(task.pid);
+      }
       void reply.code(201);
-      return { id, pid: task.pid, warnings };
+      return {
+        id,
+        pid: pids[0],
+        warnings,
+        ...(copies > 1 ? { pids } : {}),
+        ...(first?.atNs === undefined ? {} : { start_ms: sinceArrival(first.atNs, reply) }),
+      };
     } catch (error) {
       metrics.restarts.inc({ result: error instanceof HttpProblem ? 'refused' : 'failed' });
       throw conflictOf(error, wanted) ?? error;
@@ -63,4 +92,10 @@ export const restart: Operation = {
 function conflictOf(error: unknown, { same_pid }: RestartBody): HttpProblem | undefined {
   const taken = same_pid === true && error instanceof Error && /\bpid\b/.test(error.message);
   return taken ? new HttpProblem('conflict', 'the recorded pid cannot be had') : undefined;
+}
+
+/** Milliseconds from the arrival of the request to a moment on the clock of process.hrtime(). */
+function sinceArrival(atNs: bigint, reply: FastifyReply): number {
+  const agoMs = Number(process.hrtime.bigint() - atNs) / 1e6;
+  return Math.round((reply.elapsedTime - agoMs) * 1000) / 1000;
 }
