@@ -2,6 +2,7 @@
 //
 // npm run bench: ckpt next to zstd, cat and (when installed) restic and borg, on the same heap pages of real processes, in the
 // same run, step after step in interleaved rounds; medians are printed. Never part of the tests.
+//   npm run bench -- --scale [--checkpoints N] [--pages N] [--processes N] [--share F]     the catalog at size: bench/scale.mjs
 //   npm run bench -- [--rounds N] [--mib N] [--image FILE] [--only TEXT] [--no-others] [--json] [--update]
 // --update also writes the tables of docs/performance.md.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -20,13 +21,34 @@ const { values: options } = parseArgs({
     'no-others': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     update: { type: 'boolean', default: false },
+    scale: { type: 'boolean', default: false },
+    checkpoints: { type: 'string', default: '10000' },
+    pages: { type: 'string', default: '10000' },
+    processes: { type: 'string', default: '100' },
+    share: { type: 'string', default: '0.1' },
   },
 });
 
 const note = (words) => process.stderr.write(`${words}\n`);
 
+async function scale() {
+  const { measureScale, scaleReport } = await import('../bench/scale.mjs');
+  const dir = mkdtempSync(join(process.env.CKPT_BENCH_DIR ?? tmpdir(), 'ckpt-scale-'));
+  try {
+    const [checkpoints, pages, processes, share] = ['checkpoints', 'pages', 'processes', 'share'].map((name) =>
+      Number(options[name]),
+    );
+    const figures = await measureScale(dir, { checkpoints, pages, processes, share, bin: join(root, 'bin', 'ckpt') });
+    process.stdout.write(options.json ? `${JSON.stringify(figures, null, 2)}\n` : scaleReport(figures));
+    return figures.every(({ met }) => met) ? 0 : 1;
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 await main(async () => {
   await setup();
+  if (options.scale) return scale();
   // Loaded after setup: they need what it builds.
   const { heapImage } = await import('../bench/heap.mjs');
   const { contestants } = await import('../bench/contestants.mjs');

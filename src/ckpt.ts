@@ -46,6 +46,7 @@ import {
   type Growth,
   type GrowthStep,
   type ImageDiff,
+  type KindRun,
   type ListOptions,
   type ProcessSeries,
   type RecordEntry,
@@ -367,6 +368,11 @@ export class Ckpt {
   /** The tasks of an image by its full id: identity, files, threads with their registers. */
   tasks(id: string): Promise<TaskView[]> {
     return promised(() => this.store.looks.tasks(id));
+  }
+
+  /** The page map of an image by its full id: runs of pages that are zero, new with this checkpoint, or stored before it. */
+  pageKinds(id: string): Iterable<KindRun> {
+    return this.store.looks.kinds(id);
   }
 
   /** What differs between two checkpoints: mappings, pages, registers. */

@@ -13,6 +13,10 @@ namespace ckpt {
 
 namespace {
 
+// Packs whose size tells how large the index of very many will be.
+constexpr size_t kSamplePacks = 32;
+// Slots ahead whose places are fetched into the processor's cache.
+constexpr size_t kPrefetchSlots = 16;
 constexpr size_t kCacheBytesMax = 16 << 20;
 // A pack that is asked for this often without being cached is read in order, most likely: its whole directory is read.
 constexpr uint8_t kMissesBeforeRead = 2;
@@ -23,6 +27,8 @@ std::string PageIndex::pathOf(const Hash& id) const { return packPathOf(packsDir
 
 void PageIndex::load(const std::vector<Hash>& ids) {
   std::atomic<size_t> next{0};
+  size_t samples = 0;    // guarded by mutex_
+  uint64_t sampled = 0;  // likewise
   std::mutex errorMutex;
   std::exception_ptr error;
   const auto loadSome = [&] {
@@ -39,6 +45,10 @@ void PageIndex::load(const std::vector<Hash>& ids) {
         const PackFile pack(pathOf(ids[i]), hexOf(ids[i]));
         std::lock_guard<std::mutex> lock(mutex_);
         takeUp(ids[i], pack.directory(), 0);
+        sampled += pack.pages();
+        if (++samples == kSamplePacks && ids.size() > 2 * kSamplePacks) {
+          table_.reserve(table_.entries() + sampled * (ids.size() - kSamplePacks) / kSamplePacks);
+        }
       } catch (...) {
         std::lock_guard<std::mutex> lock(errorMutex);
         if (!error) error = std::current_exception();
@@ -76,6 +86,8 @@ uint32_t PageIndex::takeUp(const Hash& id, const Bytes& directory, Owner owner) 
   }
   for (size_t slot = 0; slot * kHashBytes < directory.size(); slot++) {
     const uint64_t tag = ckpt::load<uint64_t>(directory.data() + slot * kHashBytes);
+    const size_t ahead = (slot + kPrefetchSlots) * kHashBytes;
+    if (ahead < directory.size()) table_.prefetch(ckpt::load<uint64_t>(directory.data() + ahead));
     const PagePlace place{pack, static_cast<uint16_t>(slot)};
     const auto visible = [&](PagePlace p) {
       const Entry& entry = entries_[p.pack];
@@ -83,7 +95,7 @@ uint32_t PageIndex::takeUp(const Hash& id, const Bytes& directory, Owner owner) 
     };
     // Two pages of one tag: the second is not found again, and stored once more. At 64 bits that is rarer than a broken disk.
     if (table_.find(tag, visible)) continue;
-    if (table_.replace(tag, place, [&](PagePlace p) { return entries_[p.pack].dead; })) continue;
+    if (deadPacks_ > 0 && table_.replace(tag, place, [&](PagePlace p) { return entries_[p.pack].dead; })) continue;
     table_.insert(tag, place);
   }
   count();

@@ -18,13 +18,23 @@ void TagTable::Shard::put(uint64_t tag, PagePlace place) {
 void TagTable::insert(uint64_t tag, PagePlace place) {
   tag = nonZero(tag);
   Shard& shard = shards_[tag >> 56];
-  if ((shard.used + 1) * 100 > shard.tags.size() * 85) grow(shard);
+  if ((shard.used + 1) * 100 > shard.tags.size() * 85) {
+    grow(shard, std::max<size_t>(32, shard.tags.size() + shard.tags.size() / 4));
+  }
   shard.put(tag, place);
   entries_++;
 }
 
-void TagTable::grow(Shard& shard) {
-  const size_t capacity = std::max<size_t>(32, shard.tags.size() + shard.tags.size() / 4);
+void TagTable::reserve(uint64_t entries) {
+  // Evenly but for chance: 2 % on top.
+  const auto capacity =
+      static_cast<size_t>(static_cast<double>(entries) / static_cast<double>(shards_.size()) * 1.02 / 0.85);
+  for (Shard& shard : shards_) {
+    if (capacity > shard.tags.size()) grow(shard, capacity);
+  }
+}
+
+void TagTable::grow(Shard& shard, size_t capacity) {
   Shard bigger;
   bigger.tags.assign(capacity, 0);
   bigger.packs.resize(capacity);

@@ -51,6 +51,18 @@ class TagTable {
     return false;
   }
 
+  /** Room for so many entries in all, so that filling the table moves nothing. Tags spread evenly: they are hashes. */
+  void reserve(uint64_t entries);
+  /** Brings the place of a tag that is looked for soon into the cache: a large table costs little else but that. */
+  void prefetch(uint64_t tag) const {
+    const Shard& shard = shards_[nonZero(tag) >> 56];
+    if (shard.tags.empty()) return;
+    const size_t at = shard.home(nonZero(tag));
+    __builtin_prefetch(shard.tags.data() + at, 1);
+    __builtin_prefetch(shard.packs.data() + at, 1);
+    __builtin_prefetch(shard.slots.data() + at, 1);
+  }
+
   uint64_t entries() const { return entries_; }
   uint64_t memoryBytes() const { return capacity_ * kEntryBytes; }
 
@@ -73,7 +85,7 @@ class TagTable {
 
   // Tag 0 marks an empty entry; a hash that starts with 8 zero bytes shares tag 1.
   static uint64_t nonZero(uint64_t tag) { return tag ? tag : 1; }
-  void grow(Shard& shard);
+  void grow(Shard& shard, size_t capacity);
 
   std::array<Shard, 256> shards_;
   uint64_t entries_ = 0;

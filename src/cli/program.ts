@@ -13,6 +13,7 @@ import { ingestCommand } from './commands/ingest.js';
 import { logCommand } from './commands/log.js';
 import { lsCommand } from './commands/ls.js';
 import { pruneCommand } from './commands/prune.js';
+import { mapCommand } from './commands/map.js';
 import { rebuildCommand } from './commands/rebuild.js';
 import { restartCommand } from './commands/restart.js';
 import { rmCommand } from './commands/rm.js';
@@ -59,6 +60,7 @@ export function buildProgram(): Command {
     showCommand(),
     diffCommand(),
     treeCommand(),
+    mapCommand(),
     statsCommand(),
     sqlCommand(),
     tagCommand(),
