@@ -17,7 +17,8 @@ import type {
   WorkOptions,
 } from './ckpt-options.js';
 import { loadCodec, type Codec, type ImageSummary } from './codec/native.js';
-import { DedupIndex } from './dedup-index.js';
+import { copySource, ingestCopy } from './copy.js';
+import type { DedupIndex } from './dedup-index.js';
 import { CkptError } from './format/errors.js';
 import { outsideEvent, type EventMessage } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
@@ -57,7 +58,9 @@ import {
   type VmaEntry,
 } from './store/index.js';
 import { storeSizes, type StoreSizes } from './sizes.js';
-import { verifyStore, type VerifyReport } from './verify.js';
+import type { RepairReport } from './repair.js';
+import { Trust } from './trust.js';
+import type { VerifyReport } from './verify.js';
 
 export type {
   AskOptions,
@@ -80,6 +83,7 @@ export type {
   StoreSizes,
   TaskOutcome,
   TaskView,
+  RepairReport,
   VerifyReport,
   Via,
   VmaEntry,
@@ -89,6 +93,7 @@ export type * from './ckpt-options.js';
 
 export class Ckpt {
   readonly #index: DedupIndex;
+  readonly #trust: Trust;
   readonly #leases: Leases;
   #lazy: LazyRestarts | undefined;
 
@@ -98,7 +103,8 @@ export class Ckpt {
     private readonly options: CkptOptions,
   ) {
     this.#leases = new Leases(store.dir, codec);
-    this.#index = new DedupIndex(store, codec, (work) => this.#leased('dedup', work));
+    this.#trust = new Trust(store, codec, this.#leases, (what, work) => this.#leased(what, work));
+    this.#index = this.#trust.newIndex();
   }
 
   /** Opens a store and brings its catalog up to the end of its log. StoreError. */
@@ -160,6 +166,7 @@ export class Ckpt {
       const images = ingestImages(source, await this.#ingestEnvironment(options));
       const saved = await firstOf(images, task);
       await task.commit();
+      await this.#trust.heal();
       return { ...saved, frozenMs: task.frozenMs };
     } finally {
       await task.close();
@@ -170,6 +177,7 @@ export class Ckpt {
   async *ingest(fd: number, options: IngestOptions = {}): AsyncGenerator<IngestResult> {
     const source: IngestSource = { fd, stream: options.stream ?? false, origin: 'ingest', name: options.name ?? null };
     yield* ingestImages(source, await this.#ingestEnvironment(options));
+    await this.#trust.heal();
   }
 
   /** What an image would come to in this store, without keeping it. */
@@ -462,9 +470,27 @@ export class Ckpt {
   async verify(id?: string, options: WorkOptions = {}): Promise<VerifyReport> {
     const row = id === undefined ? undefined : await this.find(id);
     await this.store.abortStale();
-    return this.#leased('verify', () =>
-      verifyStore(this.store, { ...this.#rebuildEnvironment(), ...options }, row?.id),
-    );
+    return this.#leased('verify', () => this.#trust.verify({ ...this.#rebuildEnvironment(), ...options }, row?.id));
+  }
+
+  /** Rebuilds what can be rebuilt, and says what cannot. */
+  repair(options: WorkOptions = {}): Promise<RepairReport> {
+    return this.#trust.repair({ ...this.#rebuildEnvironment(), ...options });
+  }
+
+  /**
+   * Copies a checkpoint into another store: under the same id, or, where that was aborted or deleted there, a new one. Returns the id there,
+   * and whether it had to be copied.
+   */
+  async copyTo(other: Ckpt, id: string, options: WorkOptions = {}): Promise<{ id: string; copied: boolean }> {
+    const row = await this.find(id);
+    const known = other.store.catalog.get(row.id);
+    if (known?.state === 'sealed') return { id: row.id, copied: false };
+    const fill = (fd: number): Promise<void> => this.export(row.id, fd, options);
+    const source = copySource(row, known === undefined);
+    const copy = await ingestCopy(this.codec, fill, source, await other.#ingestEnvironment({}));
+    for (const tag of await this.tagsOf(row.id)) await other.tag(copy.id, tag);
+    return { id: copy.id, copied: true };
   }
 
   /** How far the log goes, and how far this catalog has come. */

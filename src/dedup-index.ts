@@ -2,7 +2,7 @@
 //
 // The dedup index of an opened store: loaded once, and rid of what is condemned before each stream that asks it.
 import { isCodecError, type Codec, type PageIndex } from './codec/native.js';
-import type { Store } from './store/index.js';
+import type { Quarantine, Store } from './store/index.js';
 
 export class DedupIndex {
   #index: Promise<PageIndex> | undefined;
@@ -12,6 +12,7 @@ export class DedupIndex {
   constructor(
     private readonly store: Store,
     private readonly codec: Codec,
+    private readonly quarantine: Quarantine,
     /** Runs what reads packs, with a lease, and the catalog at the log's end. */
     private readonly leased: (work: () => Promise<PageIndex>) => Promise<PageIndex>,
   ) {}
@@ -22,7 +23,8 @@ export class DedupIndex {
       const { life, log } = this.store;
       const index = this.codec.openIndex(log.packs.dir);
       // A pack that cannot be read is as good as none: its pages are stored again. Verifying will tell.
-      await index.load(life.choosable()).catch((error: unknown) => {
+      const aside = new Set(this.quarantine.ids());
+      await index.load(life.choosable().filter((id) => !aside.has(id))).catch((error: unknown) => {
         if (!isCodecError(error) || error.kind !== 'pack') throw error;
       });
       return index;
@@ -34,7 +36,7 @@ export class DedupIndex {
   async dropCondemned(): Promise<void> {
     await this.store.catchUp();
     const condemned = this.store.life.condemnedFrom(this.#condemnedUpTo);
-    (await this.load()).forget(condemned.map(({ id }) => id));
+    (await this.load()).forget([...condemned.map(({ id }) => id), ...this.quarantine.ids()]);
     this.#condemnedUpTo = (condemned.at(-1)?.condemned ?? this.#condemnedUpTo - 1) + 1;
   }
 }

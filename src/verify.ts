@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads everything through: packs against their own digests and hashes, images against what was sealed, streams against
-// their chains, the catalog against the log. Goes on after damage, so that one report names all of it.
+// Reads everything through, each byte once: packs against their own digests and hashes, several at a time; images against what was
+// sealed, by the hashes in their packs' directories, which are right then; streams against their chains and the catalog against the log.
+// Goes on after damage, so that one report names all of it. A damaged pack is moved aside (docs/lifecycle.md).
 import { isCodecError, packPath } from './codec/native.js';
 import { CkptError } from './format/errors.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import { storedImage } from './stored-image.js';
-import { catalogOfLog, type Store } from './store/index.js';
+import { catalogOfLog, type Quarantine, type Store } from './store/index.js';
+
+/** Packs read at once: as many as libuv has threads. */
+const PACKS_AT_ONCE = 4;
+/** Stretches of memory that are named for each checkpoint. */
+const STRETCHES_MAX = 8;
+const PAGE_BYTES = 4096n;
+
+/** Pages of a checkpoint that cannot be read. */
+export interface LostPages {
+  readonly checkpoint: string;
+  readonly pages: number;
+  /** The first stretches, `000000400000-000000402000`. */
+  readonly stretches: readonly string[];
+}
 
 export interface Damage {
   /** The object: `pack ID`, `checkpoint ID`, `catalog`. */
@@ -14,6 +29,8 @@ export interface Damage {
   readonly why: string;
   /** Checkpoints that it touches. */
   readonly touches: readonly string[];
+  /** Of a pack: pages of these that are lost. Others of the same pack can still be read. */
+  readonly lost: readonly LostPages[];
 }
 
 export interface VerifyReport {
@@ -24,32 +41,37 @@ export interface VerifyReport {
   readonly damage: readonly Damage[];
 }
 
+export interface VerifyEnvironment extends RebuildEnvironment {
+  readonly quarantine: Quarantine;
+}
+
 /** Verifies one checkpoint with the packs that it needs, or the whole store. */
-export async function verifyStore(store: Store, env: RebuildEnvironment, only?: string): Promise<VerifyReport> {
+export async function verifyStore(store: Store, env: VerifyEnvironment, only?: string): Promise<VerifyReport> {
   const { catalog } = store;
   const damage: Damage[] = [];
   const packs = only === undefined ? [...catalog.allPackIds(), ...catalog.missingPackIds()] : catalog.packsOf(only);
   const progress = new Sum(env.onProgress);
-  const badPacks = new Set<string>();
-  for (const id of packs) {
-    env.signal?.throwIfAborted();
-    const why = await packDamage(store, env, id, progress);
-    if (why === undefined) continue;
-    badPacks.add(id);
-    damage.push({ what: `pack ${id}`, why, touches: catalog.usersOf(id).map((use) => use.checkpoint_id) });
+  const badPacks = await verifyPacks(store, env, packs, progress);
+  for (const [id, why] of [...badPacks].sort()) {
+    // Given up already: nobody needs it, and collecting takes it off the list.
+    if (store.life.isCondemned(id) && catalog.usersOf(id).length === 0) continue;
+    const lost = await lostPages(store, env, id);
+    damage.push({ what: `pack ${id}`, why, touches: catalog.usersOf(id).map((use) => use.checkpoint_id), lost });
   }
   const images = only === undefined ? catalog.list() : [catalog.find(only)];
   for (const row of images) {
     if (catalog.packsOf(row.id).some((pack) => badPacks.has(pack))) continue; // named with its pack already
-    const why = await imageDamage(store, env, row.id, progress);
-    if (why !== undefined) damage.push({ what: `checkpoint ${row.id}`, why, touches: [row.id] });
+    const why = await imageDamage(store, env, row.id);
+    if (why !== undefined) damage.push({ what: `checkpoint ${row.id}`, why, touches: [row.id], lost: [] });
   }
   if (only === undefined) {
     for (const row of catalog.list({ states: ['damaged'] })) {
-      damage.push({ what: `checkpoint ${row.id}`, why: row.damage ?? 'its stream is broken', touches: [row.id] });
+      const why = row.damage ?? 'its stream is broken';
+      damage.push({ what: `checkpoint ${row.id}`, why, touches: [row.id], lost: [] });
     }
     if (store.exists && !(await catalogAgrees(store, env))) {
-      damage.push({ what: 'catalog', why: 'it is not what the log says: ckpt rebuild makes it anew', touches: [] });
+      const why = 'it is not what the log says: ckpt rebuild makes it anew';
+      damage.push({ what: 'catalog', why, touches: [], lost: [] });
     }
   }
   const unfinished = catalog.list({ states: ['open'] }).length;
@@ -57,7 +79,7 @@ export async function verifyStore(store: Store, env: RebuildEnvironment, only?: 
 }
 
 /** Whether the catalog is what the log says. Others may be writing: it counts only while the log stands still. */
-async function catalogAgrees(store: Store, env: RebuildEnvironment): Promise<boolean> {
+export async function catalogAgrees(store: Store, env: Pick<RebuildEnvironment, 'codec'>): Promise<boolean> {
   for (;;) {
     const before = await store.log.end();
     await store.catchUp();
@@ -71,43 +93,84 @@ async function catalogAgrees(store: Store, env: RebuildEnvironment): Promise<boo
 class Sum {
   #done = 0;
   constructor(private readonly report: ((bytes: number) => void) | undefined) {}
-  at(bytes: number): void {
-    this.report?.(this.#done + bytes);
-  }
-  finish(bytes: number): void {
+  add(bytes: number): void {
     this.#done += bytes;
-    this.at(0);
+    this.report?.(this.#done);
   }
+}
+
+/** The damaged ones, and why; each is moved aside, and where the log has it elsewhere (Kafka), brought again. */
+async function verifyPacks(
+  store: Store,
+  env: VerifyEnvironment,
+  packs: readonly string[],
+  progress: Sum,
+): Promise<Map<string, string>> {
+  const bad = new Map<string, string>();
+  const waiting = [...packs];
+  const work = async (): Promise<void> => {
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      env.signal?.throwIfAborted();
+      let why = await packDamage(store, env, id, progress);
+      if (why === undefined) continue;
+      env.quarantine.put(id);
+      if (store.log.kind !== 'embedded') why = await packDamage(store, env, id, progress);
+      if (why === undefined) env.quarantine.drop(id);
+      else bad.set(id, why);
+    }
+  };
+  await Promise.all(Array.from({ length: PACKS_AT_ONCE }, work));
+  return bad;
 }
 
 async function packDamage(
   store: Store,
-  env: RebuildEnvironment,
+  env: VerifyEnvironment,
   id: string,
   progress: Sum,
 ): Promise<string | undefined> {
   try {
     await store.log.packs.ensureLocal([id]);
     const pack = await env.codec.verifyPack(packPath(env.packsDir, id), id, env.salt);
-    progress.finish(pack.rawBytes);
+    progress.add(pack.rawBytes);
     return undefined;
   } catch (error) {
     if (isCodecError(error) && error.kind === 'pack') return error.message;
-    if (error instanceof CkptError && error.kind === 'damaged') return 'its file is missing';
-    throw error;
+    if (!(error instanceof CkptError) || error.kind !== 'damaged') throw error;
+    return env.quarantine.has(id) ? 'it is damaged, and in quarantine' : 'its file is missing';
   }
 }
 
-async function imageDamage(
-  store: Store,
-  env: RebuildEnvironment,
-  id: string,
-  progress: Sum,
-): Promise<string | undefined> {
-  const image = storedImage(store, id);
+async function lostPages(store: Store, env: VerifyEnvironment, pack: string): Promise<LostPages[]> {
+  const sound = await env.codec.soundPages(env.quarantine.path(pack), pack, env.salt);
+  const isLost = (slot: number): boolean => ((sound[slot >> 3] ?? 0) & (1 << (slot & 7))) === 0;
+  return store.catalog.usersOf(pack).map(({ checkpoint_id }) => {
+    const stretches: [bigint, bigint][] = [];
+    let pages = 0;
+    for (const run of store.looks.runs(checkpoint_id)) {
+      if (run.pack !== pack) continue;
+      for (let i = 0; i < run.count; i++) {
+        if (!isLost(run.slot + i)) continue;
+        pages++;
+        const at = BigInt(run.page + i);
+        const last = stretches.at(-1);
+        if (last?.[1] === at) last[1]++;
+        else stretches.push([at, at + 1n]);
+      }
+    }
+    const words = stretches.slice(0, STRETCHES_MAX).map(([from, to]) => `${address(from)}-${address(to)}`);
+    return { checkpoint: checkpoint_id, pages, stretches: words };
+  });
+}
+
+function address(page: bigint): string {
+  return (page * PAGE_BYTES).toString(16).padStart(12, '0');
+}
+
+async function imageDamage(store: Store, env: VerifyEnvironment, id: string): Promise<string | undefined> {
   try {
-    await rebuildImage(image, -1, { ...env, onProgress: (bytes) => progress.at(bytes) });
-    progress.finish(image.bytes);
+    // Its packs have just been read through: their directories are right.
+    await rebuildImage(storedImage(store, id), -1, { ...env, trustPacks: true, onProgress: () => undefined });
     return undefined;
   } catch (error) {
     if (error instanceof CkptError && error.kind === 'damaged') return error.message;

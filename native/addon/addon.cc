@@ -103,6 +103,15 @@ Napi::Value soundPages(const Napi::CallbackInfo& info) {
       [](Napi::Env env, Bytes& slots) { return bufferOf(env, std::move(slots)); });
 }
 
+Napi::Value mend(const Napi::CallbackInfo& info) {
+  const std::string path = stringOf(info[0], "path");
+  const Hash id = packIdOf(info[1]);
+  const Salt salt = bytesOf<32>(info[2], "salt");
+  return promiseOf<std::optional<Bytes>>(
+      info.Env(), [path, id, salt] { return mendPack(path, id, salt); },
+      [](Napi::Env env, std::optional<Bytes>& bytes) { return bytes ? bufferOf(env, std::move(*bytes)) : env.Null(); });
+}
+
 Napi::Value repack(const Napi::CallbackInfo& info) {
   if (!info[0].IsArray() || !info[1].IsObject()) throw Napi::TypeError::New(info.Env(), "sources and options expected");
   const auto array = info[0].As<Napi::Array>();
@@ -195,6 +204,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("packHeader", Napi::Function::New<guarded<packHeader>>(env));
   exports.Set("packDirectory", Napi::Function::New<guarded<packDirectory>>(env));
   exports.Set("soundPages", Napi::Function::New<guarded<soundPages>>(env));
+  exports.Set("mendPack", Napi::Function::New<guarded<mend>>(env));
   exports.Set("repack", Napi::Function::New<guarded<repack>>(env));
   exports.Set("lockFile", Napi::Function::New<guarded<lockFile>>(env));
   exports.Set("pagesInfo", Napi::Function::New<guarded<pagesInfo>>(env));

@@ -85,6 +85,12 @@ void PackFile::readFrames(uint32_t first, uint32_t last, Bytes& to) const {
   readAt(to.data(), to.size(), framesAt_ + offsets_[first]);
 }
 
+Bytes PackFile::allBytes() const {
+  Bytes all(framesAt_ + header_.stored_bytes + kHashBytes);
+  readAt(all.data(), all.size(), 0);
+  return all;
+}
+
 PackReport PackFile::report() const {
   PackReport report;
   report.pages = header_.pages;
@@ -96,8 +102,7 @@ PackReport PackFile::report() const {
 
 PackReport PackFile::verify(const std::string& path, const std::string& id, const Salt& salt) {
   const PackFile pack(path, id);
-  Bytes all(pack.framesAt_ + pack.header_.stored_bytes + kHashBytes);
-  pack.readAt(all.data(), all.size(), 0);
+  const Bytes all = pack.allBytes();
   const size_t body = all.size() - kHashBytes;
   Sha256 sha;
   sha.update(all.data(), body);

@@ -40,6 +40,8 @@ class PackFile {
   uint64_t frameOffset(uint32_t frame) const { return offsets_[frame]; }
   /** Reads the stored bytes of frames [first, last) into `to`. Throws as the constructor does. */
   void readFrames(uint32_t first, uint32_t last, Bytes& to) const;
+  /** The whole file. */
+  Bytes allBytes() const;
   PackReport report() const;
   const std::string& id() const { return id_; }
 

@@ -5,6 +5,7 @@ import { Command, Option } from 'commander';
 import { versionText } from '../version.js';
 import { coreCommand } from './commands/core.js';
 import { diffCommand } from './commands/diff.js';
+import { copyCommand } from './commands/copy.js';
 import { digestCommand } from './commands/digest.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
@@ -15,6 +16,7 @@ import { lsCommand } from './commands/ls.js';
 import { pruneCommand } from './commands/prune.js';
 import { mapCommand } from './commands/map.js';
 import { rebuildCommand } from './commands/rebuild.js';
+import { repairCommand } from './commands/repair.js';
 import { restartCommand } from './commands/restart.js';
 import { rmCommand } from './commands/rm.js';
 import { saveCommand } from './commands/save.js';
@@ -68,6 +70,8 @@ export function buildProgram(): Command {
     pruneCommand(),
     gcCommand(),
     verifyCommand(),
+    repairCommand(),
+    copyCommand(),
     rebuildCommand(),
     logCommand(),
     serveCommand(),

@@ -193,6 +193,8 @@ export interface Codec {
   packDirectory(path: string): Promise<Buffer>;
   /** The slots of a pack file whose pages are what its directory says, as a bitmap of 256 bytes; none when it cannot be read. */
   soundPages(path: string, id: string, salt: Buffer): Promise<Buffer>;
+  /** The bytes of a pack whose damage is only in its page directory or its trailing digest, proved by its id; null else. */
+  mendPack(path: string, id: string, salt: Buffer): Promise<Buffer | null>;
   /** Copies pages into new packs, each checked against its hash. They have all to fit into memory. */
   repack(
     sources: readonly RepackSource[],

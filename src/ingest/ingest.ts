@@ -17,6 +17,9 @@ export interface IngestSource {
   readonly stream: boolean;
   readonly origin: Opened['source'];
   readonly name: string | null;
+  /** Of a copy: the id and the time of the original. Default: new ones. */
+  readonly id?: string;
+  readonly createdAt?: string;
   /** Milliseconds that the task was frozen for the image just read, asked for when it is sealed. */
   readonly frozenMs?: () => Promise<number | null>;
   /** Called before an image is sealed; what it throws aborts the image. */
@@ -57,7 +60,7 @@ export async function* ingestImages(source: IngestSource, env: IngestEnvironment
   const end = watch(reader, env);
   try {
     for (;;) {
-      const id = newCheckpointId();
+      const id = source.id ?? newCheckpointId();
       if (!(await reader.begin(id))) return;
       yield await ingestOne(id, reader, source, env);
       if (!source.stream) return;
@@ -80,7 +83,7 @@ async function ingestOne(
     type: 'opened',
     value: encodeValue('opened', {
       name: source.name,
-      createdAt: new Date().toISOString(),
+      createdAt: source.createdAt ?? new Date().toISOString(),
       source: source.origin,
       writer: env.writer,
       dedupPosition: await env.log.end(),

@@ -28,6 +28,8 @@ export interface RebuildEnvironment {
   readonly threads?: number;
   /** As for the codec's writer. */
   readonly frugal?: boolean;
+  /** See WriterOptions. */
+  readonly trustPacks?: boolean;
   /** Only these bytes; the whole image's digest is not checked then, every page written is. */
   readonly range?: ByteRange;
   readonly signal?: AbortSignal;
@@ -78,6 +80,7 @@ export async function withWriter<T>(
     ...(range === undefined ? {} : { range }),
     ...(segments === undefined ? {} : { segments }),
     frugal: env.frugal ?? false,
+    trustPacks: env.trustPacks ?? false,
   });
   const stop = (): void => writer.close();
   env.signal?.addEventListener('abort', stop, { once: true });

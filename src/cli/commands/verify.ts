@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command } from 'commander';
+import type { Damage } from '../../verify.js';
 import { CkptError } from '../../format/errors.js';
 import { contextOf } from '../context.js';
 import { plural } from '../text.js';
+
+/** One line an object, and one for each checkpoint that lost pages. */
+export function* damageLines(damage: readonly Damage[]): Generator<string> {
+  for (const { what, why, touches, lost } of damage) {
+    yield `damaged: ${what}: ${why}${touches.length ? `; touches ${touches.join(', ')}` : ''}\n`;
+    for (const { checkpoint, pages, stretches } of lost) {
+      if (pages > 0) yield `  ${checkpoint} lost ${plural(pages, 'page')}: ${stretches.join(' ')}\n`;
+    }
+  }
+}
 
 export function verifyCommand(): Command {
   return new Command('verify')
@@ -24,12 +35,14 @@ export function verifyCommand(): Command {
           context.print(
             `${plural(report.packs, 'pack')}, ${plural(report.checkpoints, 'checkpoint')}, ${plural(report.unfinished, 'unfinished stream')}\n`,
           );
-          for (const { what, why, touches } of report.damage) {
-            context.print(`damaged: ${what}: ${why}${touches.length ? `; touches ${touches.join(', ')}` : ''}\n`);
-          }
+          for (const line of damageLines(report.damage)) context.print(line);
         }
         if (report.damage.length)
-          throw new CkptError('damaged', `${plural(report.damage.length, 'damaged object')} found in ${ckpt.dir}`);
+          throw new CkptError(
+            'damaged',
+            `${plural(report.damage.length, 'damaged object')} found in ${ckpt.dir}`,
+            'ckpt repair',
+          );
         context.say('all whole');
       });
     });

@@ -138,10 +138,20 @@ export class LifeQueries {
     return this.all("SELECT 1 FROM image WHERE id = ? AND state <> 'open'", stream).length > 0;
   }
 
-  /** Slots of a pack that are in use, as a whole bitmap. */
-  slotsInUse(id: string): Buffer {
-    const [row] = this.all<{ pack: number }>('SELECT pack FROM pack_file WHERE id = ?', id);
-    return row ? this.slots(row.pack, []) : wholeBitmap(null);
+  isCondemned(pack: string): boolean {
+    return this.all('SELECT 1 FROM pack_end WHERE id = ?', pack).length > 0;
+  }
+
+  /** Slots of a pack that sealed, open or damaged images name, as a whole bitmap. */
+  slotsNeeded(id: string): Buffer {
+    const slots = wholeBitmap(null);
+    const rows = this.all<{ slots: Buffer }>(
+      `SELECT s.slots FROM image_pack s JOIN pack_file p USING (pack) JOIN image i USING (image)
+       WHERE p.id = ? AND i.state IN ('sealed', 'open', 'damaged')`,
+      id,
+    );
+    for (const row of rows) addSlots(slots, row.slots);
+    return slots;
   }
 
   /** What would be freed if these checkpoints were removed and everything then collected. */

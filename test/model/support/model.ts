@@ -3,9 +3,19 @@
 // The store as it must look: what was ingested, byte for byte, and what was done to it since. One driver takes random steps on the
 // store and on this, and compares. Everything comes from one seed, but for the order in which threads and processes get their turns.
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect } from 'vitest';
 import { Ckpt } from '../../../src/ckpt.js';
 import { CkptError } from '../../../src/format/errors.js';
@@ -18,13 +28,14 @@ import { CRASH, failAfter } from './faults.js';
 /** Different pages there are; an image has some of them, so that images share pages and packs come to be partly used. */
 const UNIVERSE = 300;
 const IMAGE_PAGES_MAX = 60;
-const KEPT_MAX = 25;
+const KEPT_MAX = 15;
 const NAMES = ['alpha', 'beta', 'gamma', null] as const;
 const TAGS = ['first', 'good', 'v1'] as const;
 
 interface Expected {
   readonly name: string | null;
   readonly sha: string;
+  readonly image: Buffer;
   readonly tags: Set<string>;
 }
 
@@ -87,6 +98,8 @@ export class Model {
     [2, 'rebuild', this.rebuild],
     [2, 'verify', this.verify],
     [2, 'reopen', this.reopen],
+    [1, 'damage, ingested again', this.damageAndIngest],
+    [1, 'damage, repaired', this.damageAndRepair],
     [1, 'look', this.look],
   ];
 
@@ -231,6 +244,58 @@ export class Model {
     await this.look();
   }
 
+  /** A byte of a pack goes bad: what it touches is named, and whole again when the same pages have come once more. */
+  private async damageAndIngest(): Promise<void> {
+    const touched = await this.damage();
+    if (!touched) return;
+    for (const id of touched) {
+      const { image } = this.kept.get(id) ?? {};
+      if (!image) throw new Error(`${this.where}: verify names ${id}, which is not there`);
+      const ids = await this.withFile(image, (fd) => collectIds(this.any().ingest(fd)));
+      this.keep(ids[0] ?? '', null, image);
+    }
+    await this.verify();
+    for (const id of touched) await this.exportFrom(this.any(), id);
+  }
+
+  /** What was not in the bad frame is saved; the rest is repaired by what comes later, or goes. */
+  private async damageAndRepair(): Promise<void> {
+    const touched = await this.damage();
+    if (!touched) return;
+    const report = await this.any().repair();
+    expect(report.catalog_rebuilt, this.where).toBe(false);
+    const left = new Set(report.left.damage.flatMap((one) => one.touches));
+    for (const id of touched) {
+      if (!left.has(id)) await this.exportFrom(this.any(), id);
+    }
+    for (const id of left) {
+      await expect(this.exportedSha(this.any(), id), this.where).rejects.toMatchObject({ kind: 'damaged' });
+      this.kept.delete(id);
+      await this.any().remove(id);
+    }
+    await this.any().repair();
+    await this.verify();
+  }
+
+  /** Flips a bit of a pack in use. The checkpoints that verify names for it; none when there is no pack. */
+  private async damage(): Promise<string[] | null> {
+    const paths = readdirSync(join(this.storeDir, 'packs'), { recursive: true })
+      .map((name) => join(this.storeDir, 'packs', String(name)))
+      .filter((path) => path.endsWith('.pack'));
+    if (paths.length === 0) return null;
+    const path = this.pick(paths.sort());
+    const bytes = readFileSync(path);
+    const at = this.random.below(bytes.length);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << this.random.below(8));
+    writeFileSync(path, bytes);
+    const { damage } = await this.any().verify();
+    expect(
+      damage.map(({ what }) => what),
+      this.where,
+    ).toEqual([`pack ${basename(path, '.pack')}`]);
+    return damage.flatMap(({ touches }) => touches);
+  }
+
   /** What there is, with names and tags; and the catalog is that of the log. */
   async look(): Promise<void> {
     const ckpt = await this.another();
@@ -297,7 +362,7 @@ export class Model {
   }
 
   private keep(id: string, name: string | null, image: Buffer): void {
-    this.kept.set(id, { name, sha: shaOf(image), tags: new Set() });
+    this.kept.set(id, { name, sha: shaOf(image), image, tags: new Set() });
   }
 
   private expectIds(ids: readonly string[], count: number): void {
