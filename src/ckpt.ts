@@ -23,15 +23,15 @@ import { CkptError } from './format/errors.js';
 import { outsideEvent, type EventMessage } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
-import type { Via } from './process/program.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { writeCore } from './restore/core/core.js';
 import { logOf } from './open-log.js';
+import { promised } from './promised.js';
 import { planPrune, type PruneFilter, type PrunePolicy } from './prune.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import { LazyRestarts } from './restore/lazy-restarts.js';
-import { TaskRestart, type TaskOutcome } from './restore/task-restart.js';
+import { TaskRestart } from './restore/task-restart.js';
 import { restartOptions, type RestoreName } from './restart-options.js';
 import { storedImage } from './stored-image.js';
 import {
@@ -62,34 +62,8 @@ import type { RepairReport } from './repair.js';
 import { Trust } from './trust.js';
 import type { VerifyReport } from './verify.js';
 
-export type {
-  AskOptions,
-  CheckpointFilter,
-  CheckpointRow,
-  Growth,
-  GrowthStep,
-  ImageDiff,
-  ListOptions,
-  ProcessSeries,
-  CollectOptions,
-  CollectReport,
-  IngestResult,
-  LogEventFilter,
-  LogEventView,
-  LogSummary,
-  RecordEntry,
-  SqlAnswer,
-  SqlValue,
-  StoreSizes,
-  TaskOutcome,
-  TaskView,
-  RepairReport,
-  VerifyReport,
-  Via,
-  VmaEntry,
-};
-
 export type * from './ckpt-options.js';
+export type * from './ckpt-results.js';
 
 export class Ckpt {
   readonly #index: DedupIndex;
@@ -524,9 +498,4 @@ async function firstOf(images: AsyncGenerator<IngestResult>, task: TaskCheckpoin
   }
   await task.written;
   throw new CkptError('failed', 'the checkpoint of the task came without an image');
-}
-
-/** What a synchronous part of the store returns or throws, as a promise, so that callers need not know which part that is. */
-function promised<T>(work: () => T): Promise<T> {
-  return new Promise((resolve) => resolve(work()));
 }

@@ -37,8 +37,8 @@ export async function ingestCopy(
   } catch (error) {
     // A damaged original says more than the torn copy that it made.
     closeReading();
-    await filled;
-    throw error;
+    const cause = await filled.catch((reason: unknown) => reason);
+    throw cause instanceof CkptError && cause.kind === 'damaged' ? cause : error;
   } finally {
     closeReading();
   }
