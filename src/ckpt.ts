@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The library: a store opened on this machine, with everything that the command line does. Implementations are chosen here
-// and nowhere else.
+// The library: a store opened on this machine. Implementations are chosen here and nowhere else.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -435,8 +434,8 @@ export class Ckpt {
   /** Gives back what nobody needs any more; safe while others write and read. */
   collect(options: CollectOptions & Pick<WorkOptions, 'signal'> = {}): Promise<CollectReport> {
     const { store, codec } = this;
-    if (!store.exists) return Promise.resolve(nothingCollected);
     const { signal, ...rest } = options;
+    if (!store.exists) return Promise.resolve(nothingCollected);
     return collect({ store, leases: this.#leases, codec, ...(signal ? { signal } : {}) }, rest);
   }
 
@@ -461,8 +460,8 @@ export class Ckpt {
     const known = other.store.catalog.get(row.id);
     if (known?.state === 'sealed') return { id: row.id, copied: false };
     const fill = (fd: number): Promise<void> => this.export(row.id, fd, options);
-    const source = copySource(row, known === undefined);
-    const copy = await ingestCopy(this.codec, fill, source, await other.#ingestEnvironment({}));
+    const env = await other.#ingestEnvironment({});
+    const copy = await ingestCopy(this.codec, fill, copySource(row, known === undefined), env);
     for (const tag of await this.tagsOf(row.id)) await other.tag(copy.id, tag);
     return { id: copy.id, copied: true };
   }
