@@ -22,7 +22,6 @@ import { CkptError } from './format/errors.js';
 import { outsideEvent, type EventMessage } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
-import type { Via } from './process/program.js';
 import { TaskCheckpoint } from './ingest/task-checkpoint.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { writeCore } from './restore/core/core.js';
@@ -30,7 +29,7 @@ import { logOf } from './open-log.js';
 import { planPrune, type PruneFilter, type PrunePolicy } from './prune.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import { LazyRestarts } from './restore/lazy-restarts.js';
-import { TaskRestart, type TaskOutcome } from './restore/task-restart.js';
+import { TaskRestart } from './restore/task-restart.js';
 import { restartOptions, type RestoreName } from './restart-options.js';
 import { storedImage } from './stored-image.js';
 import {
@@ -58,32 +57,6 @@ import {
 } from './store/index.js';
 import { storeSizes, type StoreSizes } from './sizes.js';
 import { verifyStore, type VerifyReport } from './verify.js';
-
-export type {
-  AskOptions,
-  CheckpointFilter,
-  CheckpointRow,
-  Growth,
-  GrowthStep,
-  ImageDiff,
-  ListOptions,
-  ProcessSeries,
-  CollectOptions,
-  CollectReport,
-  IngestResult,
-  LogEventFilter,
-  LogEventView,
-  LogSummary,
-  RecordEntry,
-  SqlAnswer,
-  SqlValue,
-  StoreSizes,
-  TaskOutcome,
-  TaskView,
-  VerifyReport,
-  Via,
-  VmaEntry,
-};
 
 export type * from './ckpt-options.js';
 
