@@ -8,6 +8,30 @@ import type { Freed } from './store/index.js';
 import type { ProcessStatus, Via } from './process/program.js';
 import type { TaskOutcome } from './restore/task-restart.js';
 
+export type { IngestResult } from './ingest/ingest.js';
+export type { Via } from './process/program.js';
+export type { LogEventFilter, LogEventView, LogSummary } from './log-view.js';
+export type { TaskOutcome } from './restore/task-restart.js';
+export type {
+  AskOptions,
+  CheckpointFilter,
+  CheckpointRow,
+  CollectOptions,
+  CollectReport,
+  Growth,
+  GrowthStep,
+  ImageDiff,
+  ListOptions,
+  ProcessSeries,
+  RecordEntry,
+  SqlAnswer,
+  SqlValue,
+  TaskView,
+  VmaEntry,
+} from './store/index.js';
+export type { StoreSizes } from './sizes.js';
+export type { VerifyReport } from './verify.js';
+
 export interface CkptOptions {
   /** Directory of the store. */
   readonly store: string;
