@@ -18,6 +18,15 @@ const rooms = {
   ingest: { format: 'all', codec: 'all', process: 'all', store: 'types' },
   restore: { format: 'all', codec: 'all', process: 'all', store: 'types' },
   service: { format: 'all', codec: 'all', process: 'all', store: 'all', restore: 'all', library: 'all' },
+  remote: {
+    format: 'all',
+    codec: 'all',
+    process: 'all',
+    ingest: 'all',
+    restore: 'all',
+    service: 'all',
+    library: 'all',
+  },
   cli: {
     format: 'all',
     codec: 'all',
@@ -26,6 +35,7 @@ const rooms = {
     ingest: 'all',
     restore: 'all',
     service: 'all',
+    remote: 'all',
     library: 'all',
   },
   library: {

@@ -20,9 +20,10 @@ import { copySource, ingestCopy } from './copy.js';
 import type { DedupIndex } from './dedup-index.js';
 import { CkptError } from './format/errors.js';
 import { outsideEvent, type EventMessage } from './format/events.js';
+import type { Restored } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
-import { TaskCheckpoint } from './ingest/task-checkpoint.js';
+import { imageOf, TaskCheckpoint } from './ingest/task-checkpoint.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { writeCore } from './restore/core/core.js';
 import { logOf } from './open-log.js';
@@ -137,7 +138,7 @@ export class Ckpt {
         frozenMs: () => Promise.resolve(task.frozenMs),
       };
       const images = ingestImages(source, await this.#ingestEnvironment(options));
-      const saved = await firstOf(images, task);
+      const saved = await imageOf(task, images);
       await task.commit();
       await this.#trust.heal();
       return { ...saved, frozenMs: task.frozenMs };
@@ -251,6 +252,8 @@ export class Ckpt {
       restoreId: randomUUID(),
       ...(options.requestedBy === undefined ? {} : { by: options.requestedBy }),
     };
+    // A request stands in the log before anything of it runs.
+    if (restore.by !== undefined) await this.#recordRestore(row.id, restore, null, 'requested');
     try {
       if (options.lazy && options.warm && options.detach) return await this.#restartWarm(row.id, restore, options);
       const task = await this.#startTask(row.id, options);
@@ -308,6 +311,11 @@ export class Ckpt {
     } finally {
       task.imageDone();
     }
+  }
+
+  /** Says in the log what became of a restart that somebody else made. */
+  async recordRestore(id: string, restored: Omit<Restored, 'at'>): Promise<void> {
+    await this.#append(outsideEvent('restored', id, { ...restored, at: new Date().toISOString() }));
   }
 
   async #recordRestore(checkpoint: string, restore: RestoreName, pid: number | null, result: string): Promise<void> {
@@ -475,7 +483,6 @@ export class Ckpt {
   logEvents(filter: LogEventFilter = {}, follow?: AbortSignal): AsyncGenerator<LogEventView> {
     return viewEvents(this.store, this.codec, filter, follow);
   }
-
   /** End of the log now, per partition: where logEvents() may begin. */
   logEnd(): Promise<readonly number[]> {
     return this.store.log.end();
@@ -485,16 +492,4 @@ export class Ckpt {
   async rebuild(): Promise<void> {
     await this.store.rebuild();
   }
-}
-
-/** The one image of a task. When there is none, or a torn one, the task's own program says why. */
-async function firstOf(images: AsyncGenerator<IngestResult>, task: TaskCheckpoint): Promise<IngestResult> {
-  try {
-    for await (const image of images) return image;
-  } catch (error) {
-    if (error instanceof CkptError && error.kind === 'damaged') await task.written;
-    throw error;
-  }
-  await task.written;
-  throw new CkptError('failed', 'the checkpoint of the task came without an image');
 }

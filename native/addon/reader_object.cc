@@ -3,6 +3,7 @@
 
 #include "addon/convert.h"
 #include "addon/index_object.h"
+#include "codec/error.h"
 
 namespace ckpt {
 
@@ -50,7 +51,7 @@ Napi::Value ReaderObject::begin(const Napi::CallbackInfo& info) {
     throw Napi::RangeError::New(info.Env(), "checkpoint: at most 32 bytes");
   }
   if (beginning_ || waiting_) throw Napi::Error::New(info.Env(), "a begin() or next() is pending");
-  reader_->begin(checkpoint);
+  if (reader_) reader_->begin(checkpoint);
   return await(info.Env(), beginning_);
 }
 
@@ -72,7 +73,7 @@ void ReaderObject::settle() {
   const Napi::HandleScope scope(env);
   if (beginning_) {
     try {
-      if (const auto begun = reader_->takeBegun()) {
+      if (const auto begun = reader().takeBegun()) {
         auto deferred = *beginning_;
         beginning_.reset();
         deferred.Resolve(Napi::Boolean::New(env, *begun));
@@ -85,7 +86,7 @@ void ReaderObject::settle() {
   }
   if (waiting_) {
     try {
-      if (auto batch = reader_->takeBatch()) {
+      if (auto batch = reader().takeBatch()) {
         auto deferred = *waiting_;
         waiting_.reset();
         deferred.Resolve(batchOf(env, std::move(*batch)));
@@ -143,13 +144,22 @@ Napi::Object ReaderObject::batchOf(Napi::Env env, ReaderBatch batch) {
   return object;
 }
 
+// Descriptors and memory go now, not when the object happens to be collected.
 void ReaderObject::close(const Napi::CallbackInfo&) {
+  if (!reader_) return;
   reader_->close();
   settle();
+  bytesRead_ = reader_->bytesRead();
+  reader_ = nullptr;
+}
+
+ImageReader& ReaderObject::reader() {
+  if (!reader_) throw cancelledError();
+  return *reader_;
 }
 
 Napi::Value ReaderObject::bytesRead(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(reader_->bytesRead()));
+  return Napi::Number::New(info.Env(), static_cast<double>(reader_ ? reader_->bytesRead() : bytesRead_));
 }
 
 }  // namespace ckpt

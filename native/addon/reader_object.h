@@ -28,10 +28,13 @@ class ReaderObject : public Napi::ObjectWrap<ReaderObject> {
 
   Napi::Value await(Napi::Env env, std::optional<Napi::Promise::Deferred>& deferred);
   void settle();
+  /** Throws a CodecError of kind cancelled after close(). */
+  ImageReader& reader();
   Napi::Object batchOf(Napi::Env env, ReaderBatch batch);
 
   std::unique_ptr<Wakeup> wakeup_;
-  std::unique_ptr<ImageReader> reader_;
+  std::unique_ptr<ImageReader> reader_;  // until close()
+  uint64_t bytesRead_ = 0;               // after it
   // While one is pending, the object is kept and the process does not end.
   std::optional<Napi::Promise::Deferred> beginning_;
   std::optional<Napi::Promise::Deferred> waiting_;

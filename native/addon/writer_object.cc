@@ -2,6 +2,7 @@
 #include "addon/writer_object.h"
 
 #include "addon/convert.h"
+#include "codec/error.h"
 
 namespace ckpt {
 
@@ -30,7 +31,7 @@ WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Wr
   }
   if (from.Get("frugal").ToBoolean()) {
     options.threads = 1;
-    options.chunksMax = 2;
+    options.chunksMax = 1;
     options.openPacksMax = 4;
     options.eventBytesMax = 512 << 10;
   }
@@ -81,7 +82,7 @@ Napi::Value WriterObject::push(const Napi::CallbackInfo& info) {
     const std::string type = stringOf(object.Get("type"), "type");
     if (type != "record" && type != "pages") throw Napi::TypeError::New(env, "type: record or pages expected");
     const auto value = anyBufferOf(object.Get("value"), "value");
-    writer_->push(StreamEvent{type == "pages", Bytes(value.Data(), value.Data() + value.Length())});
+    if (writer_) writer_->push(StreamEvent{type == "pages", Bytes(value.Data(), value.Data() + value.Length())});
   }
   pushing_.emplace_back(env);
   const Napi::Promise promise = pushing_.back().Promise();
@@ -94,7 +95,7 @@ Napi::Value WriterObject::finish(const Napi::CallbackInfo& info) {
   finishAsked_ = true;
   finishing_.emplace(info.Env());
   const Napi::Promise promise = finishing_->Promise();
-  writer_->finish();
+  if (writer_) writer_->finish();
   settle();
   return promise;
 }
@@ -105,7 +106,7 @@ void WriterObject::settle() {
   const Napi::HandleScope scope(env);
   if (!pushing_.empty()) {
     try {
-      if (writer_->hasRoom()) {
+      if (writer().hasRoom()) {
         auto pushed = std::move(pushing_);
         pushing_.clear();
         for (auto& deferred : pushed) deferred.Resolve(env.Undefined());
@@ -119,7 +120,7 @@ void WriterObject::settle() {
   }
   if (finishing_) {
     try {
-      if (const auto summary = writer_->takeFinished()) {
+      if (const auto summary = writer().takeFinished()) {
         Napi::Object result = Napi::Object::New(env);
         result.Set("bytes", Napi::Number::New(env, static_cast<double>(summary->bytes)));
         result.Set("pages", Napi::Number::New(env, static_cast<double>(summary->pages)));
@@ -145,13 +146,22 @@ void WriterObject::settle() {
   }
 }
 
+// Descriptors and memory go now, not when the object happens to be collected.
 void WriterObject::close(const Napi::CallbackInfo&) {
+  if (!writer_) return;
   writer_->close();
   settle();
+  bytesWritten_ = writer_->bytesWritten();
+  writer_ = nullptr;
+}
+
+ImageWriter& WriterObject::writer() {
+  if (!writer_) throw cancelledError();
+  return *writer_;
 }
 
 Napi::Value WriterObject::bytesWritten(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(writer_->bytesWritten()));
+  return Napi::Number::New(info.Env(), static_cast<double>(writer_ ? writer_->bytesWritten() : bytesWritten_));
 }
 
 }  // namespace ckpt

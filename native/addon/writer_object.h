@@ -27,9 +27,12 @@ class WriterObject : public Napi::ObjectWrap<WriterObject> {
   void close(const Napi::CallbackInfo& info);
   Napi::Value bytesWritten(const Napi::CallbackInfo& info);
   void settle();
+  /** Throws a CodecError of kind cancelled after close(). */
+  ImageWriter& writer();
 
   std::unique_ptr<Wakeup> wakeup_;
-  std::unique_ptr<ImageWriter> writer_;
+  std::unique_ptr<ImageWriter> writer_;  // until close()
+  uint64_t bytesWritten_ = 0;            // after it
   // While one is pending, the object is kept and the process does not end.
   std::vector<Napi::Promise::Deferred> pushing_;
   std::optional<Napi::Promise::Deferred> finishing_;

@@ -18,6 +18,12 @@ export interface Settings {
   readonly threads: number | undefined;
   /** What ckpt prune keeps; from the config file only. */
   readonly retention: PrunePolicy;
+  /** Address of a service to work with in place of a store here. */
+  readonly remote: string | undefined;
+  /** File with its token. The token itself is never an argument: arguments are for everybody to see. */
+  readonly tokenFile: string | undefined;
+  /** Certificates (PEM) to trust in place of the system's. */
+  readonly remoteCa: string | undefined;
 }
 
 /** One setting: where each source has it, and what a value must be. */
@@ -49,6 +55,9 @@ export const settings: Readonly<Record<Name, Setting>> = {
   log: { env: 'CKPT_LOG', parse: anyText },
   level: { env: 'CKPT_LEVEL', parse: integer(-50, 19) },
   threads: { env: 'CKPT_THREADS', parse: integer(1, 64) },
+  remote: { env: 'CKPT_REMOTE', parse: anyText },
+  tokenFile: { env: 'CKPT_REMOTE_TOKEN_FILE', parse: anyText },
+  remoteCa: { env: 'CKPT_REMOTE_CA', parse: anyText },
 };
 
 type Partly = Partial<Record<Name, string | number>>;
@@ -123,5 +132,12 @@ export function resolveSettings(
     level: merged.level === undefined ? undefined : Number(merged.level),
     threads: merged.threads === undefined ? undefined : Number(merged.threads),
     retention: file.retention,
+    remote: textOf(merged.remote),
+    tokenFile: textOf(merged.tokenFile),
+    remoteCa: textOf(merged.remoteCa),
   };
+}
+
+function textOf(value: string | number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
 }

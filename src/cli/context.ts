@@ -2,9 +2,12 @@
 //
 // What every command gets: the settings, the store, where to print, and when to stop.
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { Ckpt, type CheckpointRow, type CkptOptions } from '../ckpt.js';
 import { CkptError } from '../format/errors.js';
+import type { RemoteOptions } from '../remote/client.js';
+import { notHere, openRemote } from '../remote/remote-ckpt.js';
 import { exitCodes, stoppedBy } from './exit-code.js';
 import { resolveSettings, type Settings } from './config.js';
 import { toJson } from './json.js';
@@ -14,6 +17,8 @@ import { Progress } from './progress.js';
 interface GlobalOptions {
   readonly store?: string;
   readonly log?: string;
+  readonly remote?: string;
+  readonly tokenFile?: string;
   readonly config?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -25,12 +30,20 @@ export class Context {
   readonly quiet: boolean;
   readonly settings: Settings;
 
-  constructor(options: GlobalOptions) {
+  constructor(
+    options: GlobalOptions,
+    /** The command, for words. */
+    private readonly doing: string,
+    /** A store named on the command line is meant, whatever the environment says of a service. */
+    private readonly local: boolean,
+  ) {
     this.json = options.json ?? false;
     this.quiet = options.quiet ?? false;
     const flags = {
       ...(options.store === undefined ? {} : { store: options.store }),
       ...(options.log === undefined ? {} : { log: options.log }),
+      ...(options.remote === undefined ? {} : { remote: options.remote }),
+      ...(options.tokenFile === undefined ? {} : { tokenFile: options.tokenFile }),
     };
     this.settings = resolveSettings(flags, options.config);
   }
@@ -51,9 +64,29 @@ export class Context {
     }
   }
 
+  /** The service to work with in place of a store here, if there is one. CkptError. */
+  #remote(): RemoteOptions | undefined {
+    const { remote: url, tokenFile, remoteCa } = this.settings;
+    if (url === undefined || this.local) return undefined;
+    const token = process.env['CKPT_REMOTE_TOKEN'] ?? (tokenFile === undefined ? undefined : readToken(tokenFile));
+    return {
+      url,
+      ...(token === undefined ? {} : { token }),
+      ...(remoteCa === undefined ? {} : { caFile: remoteCa }),
+    };
+  }
+
+  /** For commands that work on what is here, whatever they were told. CkptError `unsupported`. */
+  refuseRemote(): void {
+    if (this.#remote()) throw notHere(this.doing);
+  }
+
   /** Opens the store, hands it to the work and closes it. `create`: for commands that write. */
   async withStore<T>(access: NonNullable<CkptOptions['access']>, work: (ckpt: Ckpt) => Promise<T>): Promise<T> {
     const { store, log, level, threads } = this.settings;
+    const remote = this.#remote();
+    // What a store behind a service cannot do, it refuses itself.
+    if (remote) return work(openRemote(remote, this.doing) as Ckpt);
     const ckpt = await Ckpt.open({
       store,
       log,
@@ -98,9 +131,24 @@ export class Context {
   }
 }
 
+/** A token out of a file. CkptError. */
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    throw new CkptError('failed', `cannot read the token in ${path}: ${(cause as Error).message}`, undefined, {
+      cause,
+    });
+  }
+}
+
 /** The context of a command about to run; `command` is the one that commander hands to its action. */
 export function contextOf(command: Command): Context {
-  return new Context(command.optsWithGlobals<GlobalOptions>());
+  const names: string[] = [];
+  for (let at = command; at.parent; at = at.parent) names.unshift(at.name());
+  const source = (name: string): string | undefined => command.getOptionValueSourceWithGlobals(name);
+  const local = source('store') === 'cli' && source('remote') !== 'cli';
+  return new Context(command.optsWithGlobals<GlobalOptions>(), names.join(' '), local);
 }
 
 /** How words refer to a checkpoint. */

@@ -44,6 +44,12 @@ export function buildProgram(): Command {
     .version(versionText(), '-V, --version', 'print the versions of the program, the formats and the schemas')
     .addOption(new Option('--store <dir>', 'directory of the store').env('CKPT_STORE'))
     .addOption(new Option('--log <log>', 'embedded, or kafka://HOST:PORT[,HOST:PORT]/PREFIX').env('CKPT_LOG'))
+    .addOption(
+      new Option('--remote <url>', 'a service (ckpt serve) to work with in place of a store').env('CKPT_REMOTE'),
+    )
+    .addOption(
+      new Option('--token-file <file>', 'file with its token; or CKPT_REMOTE_TOKEN').env('CKPT_REMOTE_TOKEN_FILE'),
+    )
     .addOption(new Option('--config <file>', 'config file').env('CKPT_CONFIG'))
     .option('--json', 'machine-readable output')
     .option('-q, --quiet', 'no progress and no remarks on standard error')

@@ -121,7 +121,7 @@ export interface Restored {
   readonly at: string;
   readonly host: string;
   readonly pid: number | null;
-  /** `running` (detached), `exited N`, `killed SIGNAL`, `failed: REASON`. */
+  /** `requested` (of a service), `running` (detached), `exited N`, `killed SIGNAL`, `failed: REASON`. */
   readonly result: string;
   /** Who asked a service for it: `token ID (NAME)`, or `socket`. */
   readonly by?: string;

@@ -5,6 +5,8 @@
 import { closeSync } from 'node:fs';
 import { CONTROL_FD, IMAGE_FD, ProcessProgram, STATUS_FD, type Via } from '../process/program.js';
 import type { Codec } from '../codec/native.js';
+import { CkptError } from '../format/errors.js';
+import type { IngestResult } from './ingest.js';
 
 export interface TaskCheckpointOptions {
   readonly pid: number;
@@ -78,4 +80,16 @@ export class TaskCheckpoint {
     closeSync(this.fd);
     await this.#ended.catch(() => undefined);
   }
+}
+
+/** The one image of a task. When there is none, or a torn one, the task's own program says why. */
+export async function imageOf(task: TaskCheckpoint, images: AsyncGenerator<IngestResult>): Promise<IngestResult> {
+  try {
+    for await (const image of images) return image;
+  } catch (error) {
+    if (error instanceof CkptError && error.kind === 'damaged') await task.written;
+    throw error;
+  }
+  await task.written;
+  throw new CkptError('failed', 'the checkpoint of the task came without an image');
 }

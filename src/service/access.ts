@@ -28,7 +28,7 @@ export class Access {
     if (header === undefined && privateSocket) return owner;
     const from = request.raw.socket.remoteAddress ?? 'socket';
     const token = /^Bearer +([\x21-\x7e]+) *$/i.exec(header ?? '')?.[1];
-    const found = token === undefined ? 'missing' : this.tokens.check(token);
+    const found = header === undefined ? 'missing' : token === undefined ? 'unknown' : this.tokens.check(token);
     if (typeof found === 'string') {
       // Guessing is hopeless; this keeps it from being a load.
       this.#take(`refused ${from}`, this.limits.refusalsPerSecond);

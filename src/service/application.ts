@@ -92,11 +92,15 @@ function addBodies(app: FastifyInstance, { limits }: ServiceContext): void {
       bytesPerSecondMin: limits.bodyBytesPerSecondMin,
     });
     if (bytes.length === 0) return null;
+    let value: unknown;
     try {
-      return JSON.parse(bytes.toString('utf8')) as unknown;
+      value = JSON.parse(bytes.toString('utf8'));
     } catch {
       throw new HttpProblem('bad-request', 'the body is not JSON');
     }
+    // From here on null means that there is no body.
+    if (value === null) throw new HttpProblem('bad-request', 'the body must be an object');
+    return value;
   });
 }
 

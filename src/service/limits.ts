@@ -29,6 +29,8 @@ export interface Limits {
   readonly graceMs: number;
   readonly sqlMs: number;
   readonly sqlRowsMax: number;
+  /** Of one answer, about. */
+  readonly sqlBytesMax: number;
 }
 
 export const defaultLimits: Limits = {
@@ -47,5 +49,6 @@ export const defaultLimits: Limits = {
   bodyBytesPerSecondMin: 1024,
   graceMs: 30_000,
   sqlMs: 10_000,
-  sqlRowsMax: 10_000,
+  sqlRowsMax: 100_000,
+  sqlBytesMax: 16 << 20,
 };

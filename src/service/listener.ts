@@ -2,7 +2,7 @@
 //
 // Sockets that the service listens on. A Unix socket is made with mode 0600; TCP is plain on loopback and TLS everywhere else. Slow
 // headers, too many connections and broken HTTP are dealt with here, before there is a request.
-import { chmodSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, readFileSync, readlinkSync, statSync, unlinkSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
@@ -124,7 +124,7 @@ async function removeStale(path: string): Promise<void> {
 function describe(server: Server, address: ListenAddress, secure: boolean): Listener {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') {
-    const path = typeof bound === 'string' ? bound : address.kind === 'unix' ? address.path : '';
+    const path = address.kind === 'descriptor' ? pathOfSocket(address.fd) : (bound ?? '');
     return { server, private: isPrivateSocket(path), url: `http+unix://${encodeURI(path)}` };
   }
   if (!secure && !isLoopback(bound.address)) {
@@ -136,6 +136,15 @@ function describe(server: Server, address: ListenAddress, secure: boolean): List
   }
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
   return { server, private: false, url: `http${secure ? 's' : ''}://${host}:${String(bound.port)}` };
+}
+
+/** Path of a Unix socket that was handed over; empty when it has none. */
+function pathOfSocket(fd: number): string {
+  const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${String(fd)}`))?.[1];
+  const line = readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .find((text) => text.trim().split(/ +/)[6] === inode);
+  return line?.trim().split(/ +/).slice(7).join(' ') ?? '';
 }
 
 /** Whether the socket is ours and nobody else may open it. One that was handed over may be meant for a group: then tokens count. */

@@ -16,7 +16,15 @@ const named: Readonly<Record<string, Schema>> = {
 };
 
 /** What any operation may answer, whatever it does. */
-const everywhere: readonly ProblemName[] = ['unauthorized', 'forbidden', 'rate-limited', 'failed', 'stopping'];
+const everywhere: readonly ProblemName[] = [
+  'bad-request',
+  'unauthorized',
+  'forbidden',
+  'unsupported-media-type',
+  'rate-limited',
+  'failed',
+  'stopping',
+];
 
 /** References in place of schemas that have a name, and nothing undefined. */
 function withReferences(value: unknown): unknown {
@@ -59,11 +67,9 @@ function responseOf({ description, type, schema, headers }: ResponseDescription)
 
 /** Problems by status: several may share one. */
 function problemResponses(operation: Operation): Record<string, unknown> {
-  const takesInput = operation.parameters ?? operation.query ?? operation.body;
   const names = new Set<ProblemName>([
     ...everywhere,
-    ...(takesInput ? (['bad-request'] as const) : []),
-    ...(operation.body ? (['too-slow', 'too-large', 'unsupported-media-type'] as const) : []),
+    ...(operation.body ? (['too-slow', 'too-large'] as const) : []),
     ...(operation.problems ?? []),
   ]);
   const byStatus = new Map<number, ProblemName[]>();

@@ -4,8 +4,10 @@ import { deleteCheckpoint, getCheckpoint, getMaps, getRecords, listCheckpoints }
 import { events } from './routes/events.js';
 import { imageGet, imageHead } from './routes/image.js';
 import { ingest } from './routes/ingest.js';
-import { restart } from './routes/restart.js';
+import { recordRestore, restart } from './routes/restart.js';
+import { sql } from './routes/sql.js';
 import { healthz, metrics, openApi, problemType, readyz, stats } from './routes/state.js';
+import { getDiff, getGrowth, getSeries, getTasks } from './routes/views.js';
 
 /** Everything that the service does. */
 export const operations: readonly Operation[] = [
@@ -14,11 +16,17 @@ export const operations: readonly Operation[] = [
   deleteCheckpoint,
   getMaps,
   getRecords,
+  getTasks,
+  getDiff,
   imageHead,
   imageGet,
   restart,
+  recordRestore,
   ingest,
+  sql,
   stats,
+  getSeries,
+  getGrowth,
   events,
   openApi,
   problemType,

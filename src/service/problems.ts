@@ -22,7 +22,9 @@ export const problemTypes = {
   'unsupported-media-type': { status: 415, title: 'The body has a type that is not known here' },
   'range-not-satisfiable': { status: 416, title: 'The range lies outside of the image' },
   'invalid-image': { status: 422, title: 'The body is not a valid image' },
+  unrestorable: { status: 422, title: 'No task can be made from this image' },
   unsupported: { status: 422, title: 'This machine cannot do that' },
+  'query-cut-off': { status: 422, title: 'The query took more than it may' },
   'rate-limited': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   failed: { status: 500, title: 'It failed' },
@@ -75,6 +77,7 @@ const fastifyProblems: Readonly<Record<string, ProblemName>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'bad-request',
   FST_ERR_VALIDATION: 'bad-request',
   FST_ERR_BAD_URL: 'bad-request',
+  FST_ERR_MAX_PARAM_LENGTH: 'bad-request',
 };
 
 interface MaybeFastifyError {

@@ -45,6 +45,14 @@ export class TestStore {
     return start(process.execPath, [ckpt, ...args], { ...options, env: { ...this.env, ...options.env } });
   }
 
+  /** bin/ckpt, for those who start it another way. */
+  readonly program = ckpt;
+
+  /** Starts a program with the environment of the store. */
+  startProgram(command: string, args: readonly string[], options: StartOptions = {}): TestProcess {
+    return start(command, args, { ...options, env: { ...this.env, ...options.env } });
+  }
+
   async run(...args: string[]): Promise<Result> {
     const child = this.start(args);
     child.child.stdin?.end();

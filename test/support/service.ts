@@ -33,6 +33,7 @@ export async function collect(message: IncomingMessage): Promise<Answer> {
     message.on('data', (chunk: Buffer) => chunks.push(chunk));
     message.on('error', () => undefined); // what was cut is said by `whole`
     message.on('close', resolve);
+    message.resume(); // it may have been paused
   });
   const { statusCode, headers, trailers, complete } = message;
   return { status: statusCode ?? 0, headers, trailers, body: Buffer.concat(chunks), whole: complete };

@@ -65,6 +65,7 @@ SIGTERM and SIGINT end it in order. docs/service.md has examples, docs/security.
     )
     .action(async (options: ServeOptions, command: Command) => {
       const context = contextOf(command);
+      context.refuseRemote();
       context.stopOnSignals();
       const addresses = addressesOf(options, context.settings.store);
       const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));

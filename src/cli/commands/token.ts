@@ -27,6 +27,7 @@ export function tokenCommand(): Command {
     .option('--rate <n>', "requests a second; the service's --rate if not given")
     .action(async (options: AddOptions, add: Command) => {
       const context = contextOf(add);
+      context.refuseRemote();
       await context.withStore('create', async (ckpt) => {
         const { token, entry } = new TokenStore(ckpt.dir).add({
           name: options.name,
@@ -43,6 +44,7 @@ export function tokenCommand(): Command {
     .description('list the tokens, without their secrets')
     .action(async (_options: object, ls: Command) => {
       const context = contextOf(ls);
+      context.refuseRemote();
       const entries = new TokenStore(context.settings.store).list();
       if (context.json) {
         context.printJson(entries.map(shown));
@@ -69,6 +71,7 @@ export function tokenCommand(): Command {
     .argument('<token...>', 'id or name')
     .action(async (wanted: string[], _options: object, rm: Command) => {
       const context = contextOf(rm);
+      context.refuseRemote();
       const tokens = new TokenStore(context.settings.store);
       const gone = wanted.flatMap((one) => [...tokens.remove(one)]);
       if (context.json) context.printJson(gone.map(shown));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { FastifyReply } from 'fastify';
 import type { RestartedTask } from '../../ckpt.js';
+import { CkptError } from '../../format/errors.js';
 import { findCheckpoint } from '../lookup.js';
-import type { Operation } from '../operation.js';
+import type { Operation, ServiceContext } from '../operation.js';
 import { HttpProblem } from '../problems.js';
-import { checkpointArgument, flag, options, restarted } from '../schemas.js';
+import { checkpointArgument, flag, object, options, restarted } from '../schemas.js';
 
 interface RestartBody {
   readonly same_pid?: boolean;
@@ -38,7 +39,7 @@ export const restart: Operation = {
     }),
   },
   responses: { 201: { description: 'It runs', type: 'application/json', schema: restarted } },
-  problems: ['missing', 'conflict', 'unsupported', 'damaged', 'busy'],
+  problems: ['missing', 'conflict', 'unsupported', 'unrestorable', 'damaged', 'busy'],
   run: async (context, request, reply) => {
     const { ckpt, events, metrics, work } = context;
     const wanted = (request.body ?? {}) as RestartBody;
@@ -81,12 +82,53 @@ export const restart: Operation = {
       };
     } catch (error) {
       metrics.restarts.inc({ result: error instanceof HttpProblem ? 'refused' : 'failed' });
-      throw conflictOf(error, wanted) ?? error;
+      throw conflictOf(error, wanted) ?? unrestorable(error, context) ?? error;
     } finally {
       job.end();
     }
   },
 };
+
+interface RestoreBody {
+  readonly restore_id: string;
+  readonly host: string;
+  readonly pid: number | null;
+  readonly result: string;
+}
+
+export const recordRestore: Operation = {
+  id: 'recordRestore',
+  method: 'POST',
+  path: '/v1/checkpoints/{id}/restores',
+  summary: 'Say that a task was restarted elsewhere out of this image, or how that ended',
+  description: 'An event in the log, as of a restart here. The same restore_id again says how it ended.',
+  scope: 'restore',
+  parameters: { id: checkpointArgument },
+  body: {
+    types: ['application/json'],
+    required: true,
+    schema: object({
+      restore_id: { type: 'string', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' },
+      host: { type: 'string', minLength: 1, maxLength: 256 },
+      pid: { type: ['integer', 'null'], minimum: 1, maximum: 4_194_304 },
+      result: { type: 'string', pattern: '^(running|exited [0-9]{1,3}|killed [A-Z0-9+-]{1,20}|failed: .{0,400})$' },
+    }),
+  },
+  responses: { 204: { description: 'It is in the log' } },
+  problems: ['missing'],
+  run: async (context, request, reply) => {
+    const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
+    const { restore_id: restoreId, host, pid, result } = request.body as RestoreBody;
+    await context.ckpt.recordRestore(id, { restoreId, host, pid, result, by: request.caller?.name ?? 'nobody' });
+    return reply.code(204).send();
+  },
+};
+
+/** The image is as it was sealed, and still nothing that can run: not the store's fault, whose errors have a cause. */
+function unrestorable(error: unknown, { redact }: ServiceContext): HttpProblem | undefined {
+  if (!(error instanceof CkptError) || error.kind !== 'damaged' || error.cause !== undefined) return undefined;
+  return new HttpProblem('unrestorable', redact(error.message));
+}
 
 /** That somebody else has the pid is the caller's wish and no failure of the service. */
 function conflictOf(error: unknown, { same_pid }: RestartBody): HttpProblem | undefined {

@@ -195,9 +195,10 @@ export class CatalogRows {
     this.dropTag = db.prepare('DELETE FROM image_tag WHERE image = ? AND name = ?');
     this.dropTags = db.prepare('DELETE FROM image_tag WHERE image = ?');
     this.insertRestore = write(
-      // First that it runs, later how it ended; a repeated event changes nothing.
+      // First that it was asked for or that it runs, later how it ended; a repeated event changes nothing.
       `INSERT INTO restore (restore_id, checkpoint_id, at, host, pid, result) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (restore_id) DO UPDATE SET result = excluded.result WHERE result = 'running'`,
+       ON CONFLICT (restore_id) DO UPDATE SET result = excluded.result, pid = ifnull(excluded.pid, pid)
+         WHERE result IN ('requested', 'running')`,
     );
     this.putPosition = db.prepare('INSERT OR REPLACE INTO log_position (partition, next) VALUES (?, ?)');
     this.meta = pluck('SELECT value FROM meta WHERE key = ?');
