@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { FastifyValidationResult } from 'fastify/types/schema.js';
 import { toJson } from '../json.js';
 import type { Access } from './access.js';
 import { wholeBody } from './body.js';
@@ -121,14 +122,30 @@ function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** What comes as text (path, query) is turned into numbers where numbers are meant; a JSON body says what it means. */
+/** What comes as text (path, query) is turned into integers where they are meant, and only then judged; a JSON body says what it means. */
 function addValidation(app: FastifyInstance): void {
-  const strict = new Ajv2020({ strict: true, strictTypes: false, allErrors: false });
-  const lenient = new Ajv2020({ strict: true, strictTypes: false, allErrors: false, coerceTypes: true });
-  app.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? strict : lenient).compile(schema as Schema),
-  );
+  const ajv = new Ajv2020({ strict: true, strictTypes: false, allErrors: false });
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    const validate = ajv.compile(schema as Schema);
+    if (httpPart === 'body') return validate;
+    // Ajv's own coercion takes 1e999 for an integer, and any bound for kept.
+    const integers = Object.entries((schema as { properties?: Record<string, Schema> }).properties ?? {})
+      .filter(([, property]) => property['type'] === 'integer')
+      .map(([name]) => name);
+    const judge: FastifyValidationResult = (data: Record<string, unknown>) => {
+      for (const name of integers) if (name in data) data[name] = integerOf(data[name]);
+      const valid = validate(data);
+      judge.errors = (validate.errors ?? null) as NonNullable<FastifyValidationResult['errors']> | null;
+      return valid;
+    };
+    return judge;
+  });
   app.setSerializerCompiler(() => toJson);
+}
+
+/** The number that a text says in decimal digits; anything else as it is, to be refused. */
+function integerOf(text: unknown): unknown {
+  return typeof text === 'string' && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
 function notFound(request: FastifyRequest): HttpProblem {
