@@ -51,10 +51,11 @@ export async function verifyStore(store: Store, env: VerifyEnvironment, only?: s
   const damage: Damage[] = [];
   const packs = only === undefined ? [...catalog.allPackIds(), ...catalog.missingPackIds()] : catalog.packsOf(only);
   const progress = new Sum(env.onProgress);
+  const aside = new Set(env.quarantine.ids());
   const badPacks = await verifyPacks(store, env, packs, progress);
   for (const [id, why] of [...badPacks].sort()) {
-    // Given up already: nobody needs it, and collecting takes it off the list.
-    if (store.life.isCondemned(id) && catalog.usersOf(id).length === 0) continue;
+    // Moved aside or given up already, and nobody needs it: collecting takes it off the list.
+    if ((aside.has(id) || store.life.isCondemned(id)) && catalog.usersOf(id).length === 0) continue;
     const lost = await lostPages(store, env, id);
     damage.push({ what: `pack ${id}`, why, touches: catalog.usersOf(id).map((use) => use.checkpoint_id), lost });
   }

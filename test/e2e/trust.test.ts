@@ -85,6 +85,17 @@ describe('a damaged frame', () => {
     await store.expectWhole([id, again.id]);
   });
 
+  it('that nobody needs is named once, moved aside, and no damage from then on', async () => {
+    await store.ok('rm', await ingest('a', pages));
+    const path = onlyPack();
+    flip(path, readFileSync(path).length - 40);
+    const { damage } = await verify();
+    expect(damage).toMatchObject([{ touches: [], lost: [] }]);
+    await store.expectWhole([]);
+    await store.ok('gc');
+    await store.expectWhole([]);
+  });
+
   it('is repaired but for what is lost', async () => {
     const whole = await ingest('whole', pages.slice(0, 16));
     const torn = await ingest('torn', pages.slice(0, 16).concat(99));
