@@ -6,7 +6,7 @@
 //   npm test -- --list               names them
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { lint } from './lint.mjs';
 import { jarsDir, KAFKA_VERSION, KAFKA_VERSION_NEXT } from './kafka/jars.mjs';
 import { Failure, capture, installed, main, root, run } from './lib/run.mjs';
@@ -17,6 +17,9 @@ import { setup } from './setup.mjs';
 const sanitizers = ['address,undefined', 'thread'];
 
 const none = { passed: 0, failed: 0, skipped: 0 };
+
+/** What failed, said again at the end: the output above it is long. */
+const failures = [];
 
 /** A command that is one test. */
 async function single(command, args, options) {
@@ -37,12 +40,12 @@ async function counting(command, args, options) {
     child.on('close', (status) => resolve(status ?? 128));
   });
   const result = { ...none };
-  for (const [, passed, failed] of Buffer.concat(chunks)
-    .toString()
-    .matchAll(/^.*?(\d+) passed, (\d+) failed/gm)) {
+  const output = Buffer.concat(chunks).toString();
+  for (const [, passed, failed] of output.matchAll(/^.*?(\d+) passed, (\d+) failed/gm)) {
     result.passed += Number(passed);
     result.failed += Number(failed);
   }
+  for (const [line] of output.matchAll(/^(not ok|.*\bFAILED\b).*$/gm)) failures.push(line);
   if (result.passed + result.failed === 0) result[code === 0 ? 'passed' : 'failed']++;
   else if (code !== 0 && result.failed === 0) result.failed++;
   return result;
@@ -74,6 +77,13 @@ async function vitest(paths, env = {}) {
       (file) => file.status === 'failed' && file.assertionResults.length === 0,
     );
     result.failed += brokenFiles.length;
+    for (const file of counted.testResults) {
+      const name = relative(root, file.name);
+      if (brokenFiles.includes(file)) failures.push(`${name}: ${file.message}`);
+      for (const test of file.assertionResults.filter(({ status }) => status === 'failed')) {
+        failures.push(`${name}: ${test.fullName}\n${test.failureMessages.join('\n')}`);
+      }
+    }
     if (code !== 0 && result.failed === 0) result.failed++;
     return result;
   } finally {
@@ -178,6 +188,7 @@ await main(async () => {
     const seconds = ((Date.now() - started) / 1000).toFixed(0);
     lines.push(`${name.padEnd(10)} ${result.passed} passed, ${result.failed} failed${skipped} (${seconds} s)`);
   }
+  for (const failure of failures) process.stdout.write(`\nfailed: ${failure}\n`);
   process.stdout.write(`\n${lines.join('\n')}\n`);
   if (total.skipped) {
     process.stdout.write(

@@ -187,8 +187,8 @@ void feed(int fd, const void *bytes, size_t size)
 	}
 }
 
-/* A child becomes the task of the image, which comes through a pipe. Exit status 125: it could not. */
-struct task restart_image(const struct image *image, unsigned long flags)
+/* A child becomes the task of the image, which comes through a pipe, by @become, which does not come back. */
+struct task task_of_image(const struct image *image, void (*become)(int in, int says, const void *how), const void *how)
 {
 	struct task task;
 	int fds[2], says[2];
@@ -199,13 +199,9 @@ struct task restart_image(const struct image *image, unsigned long flags)
 	fflush(stdout);
 	task.pid = fork();
 	if (!task.pid) {
-		int in = fcntl(fds[0], F_DUPFD, 200);
-
 		close(fds[1]);
-		descriptors(says[1], -1);
-		sys_restart(0, in, flags);
-		dprintf(4, "errno %d\n", errno);
-		_exit(125);
+		become(fds[0], says[1], how);
+		_exit(127);
 	}
 	feeder = fork();
 	if (!feeder) {
@@ -221,6 +217,21 @@ struct task restart_image(const struct image *image, unsigned long flags)
 	task.says = says[0];
 	status_of(feeder);
 	return task;
+}
+
+static void become_by_call(int in, int says, const void *flags)
+{
+	in = fcntl(in, F_DUPFD, 200);
+	descriptors(says, -1);
+	sys_restart(0, in, *(const unsigned long *)flags);
+	dprintf(4, "errno %d\n", errno);
+	_exit(125);
+}
+
+/* By the system call. Exit status 125: it could not. */
+struct task restart_image(const struct image *image, unsigned long flags)
+{
+	return task_of_image(image, become_by_call, &flags);
 }
 
 /* The errno of a restart that is expected to fail; 0 when it did not. */

@@ -71,6 +71,7 @@ void task_wait_stopped(struct task *task);
 int task_end(struct task *task);
 void task_kill(struct task *task);
 struct image dump_stopped(pid_t pid, unsigned long flags, long *crid);
+struct task task_of_image(const struct image *image, void (*become)(int in, int says, const void *how), const void *how);
 struct task restart_image(const struct image *image, unsigned long flags);
 int restart_errno(const struct image *image, unsigned long flags);
 void feed(int fd, const void *bytes, size_t size);

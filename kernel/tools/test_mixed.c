@@ -62,38 +62,19 @@ static struct image dump_by_twin(pid_t pid, const char *format)
 	return image;
 }
 
+static void become_by_twin(int in, int says, const void *how)
+{
+	(void)how;
+	dup2(in, 0);
+	dup2(says, 1);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	execl(TWIN, TWIN, "restart", "--via", "user", NULL);
+}
+
 static struct task restart_by_twin(const struct image *image)
 {
-	struct task task;
-	int fds[2], says[2];
-	pid_t feeder;
-
-	if (pipe(fds) || pipe(says))
-		abort();
-	fflush(stdout);
-	task.pid = fork();
-	if (!task.pid) {
-		dup2(fds[0], 0);
-		dup2(says[1], 1);
-		for (int fd = 3; fd < 64; fd++)
-			close(fd);
-		execl(TWIN, TWIN, "restart", "--via", "user", NULL);
-		_exit(127);
-	}
-	feeder = fork();
-	if (!feeder) {
-		close(fds[0]);
-		close(says[0]);
-		close(says[1]);
-		feed(fds[1], image->bytes, image->size);
-		_exit(0);
-	}
-	close(fds[0]);
-	close(fds[1]);
-	close(says[1]);
-	task.says = says[0];
-	status_of(feeder);
-	return task;
+	return task_of_image(image, become_by_twin, NULL);
 }
 
 static void twin_to_kernel(void)

@@ -98,42 +98,31 @@ static struct run checkpoint(pid_t pid, const char *format, const char *more, co
 	return run;
 }
 
+struct restart_how {
+	const char *more, *value;
+	int status;
+};
+
+static void become_by_program(int in, int says, const void *arg)
+{
+	const struct restart_how *how = arg;
+	char to[16];
+
+	snprintf(to, sizeof(to), "%d", how->status);
+	dup2(in, 0);
+	dup2(says, 1);
+	for (int fd = 3; fd < 64; fd++)
+		if (fd != how->status)
+			close(fd);
+	execl(PROGRAM, PROGRAM, "restart", "--status-fd", to, how->more, how->value, NULL);
+}
+
 /* restart: the image from a pipe. The program stays as the copy's parent, and its status is the copy's. */
 static struct task restart(const struct image *image, const char *more, const char *value, int status)
 {
-	struct task task;
-	int fds[2], says[2];
-	char to[16];
-	pid_t feeder;
+	struct restart_how how = { more, value, status };
 
-	snprintf(to, sizeof(to), "%d", status);
-	if (pipe(fds) || pipe(says))
-		abort();
-	fflush(stdout);
-	task.pid = fork();
-	if (!task.pid) {
-		dup2(fds[0], 0);
-		dup2(says[1], 1);
-		for (int fd = 3; fd < 64; fd++)
-			if (fd != status)
-				close(fd);
-		execl(PROGRAM, PROGRAM, "restart", "--status-fd", to, more, value, NULL);
-		_exit(127);
-	}
-	feeder = fork();
-	if (!feeder) {
-		close(fds[0]);
-		close(says[0]);
-		close(says[1]);
-		feed(fds[1], image->bytes, image->size);
-		_exit(0);
-	}
-	close(fds[0]);
-	close(fds[1]);
-	close(says[1]);
-	task.says = says[0];
-	status_of(feeder);
-	return task;
+	return task_of_image(image, become_by_program, &how);
 }
 
 /* The pid of the copy, when the program has said it. */

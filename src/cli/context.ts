@@ -10,7 +10,7 @@ import type { RemoteOptions } from '../remote/client.js';
 import { notHere, openRemote } from '../remote/remote-ckpt.js';
 import { exitCodes, stoppedBy } from './exit-code.js';
 import { resolveSettings, type Settings } from './config.js';
-import { toJson } from './json.js';
+import { toJson } from '../json.js';
 import { Progress } from './progress.js';
 
 /** Options that every command has. */

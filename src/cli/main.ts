@@ -5,7 +5,7 @@ import { CommanderError } from 'commander';
 import { CkptError } from '../format/errors.js';
 import { CommandFailure, exitCodeOf, exitCodes } from './exit-code.js';
 import { buildProgram } from './program.js';
-import { toJson } from './json.js';
+import { toJson } from '../json.js';
 
 /** One line: what, where, and what to do about it. */
 function report(error: unknown, json: boolean, code: number): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toJson } from '../../src/cli/json.js';
+import { toJson } from '../../src/json.js';
 import { cell, humanBytes, humanCount, plural, table } from '../../src/cli/text.js';
 import { newCheckpointId } from '../../src/format/id.js';
 

@@ -4,7 +4,7 @@ import type { SqlAnswer } from '../../ckpt.js';
 import { CkptError } from '../../format/errors.js';
 import { describeSchema } from '../../store/catalog/schema-text.js';
 import { contextOf, type Context } from '../context.js';
-import { toJson } from '../json.js';
+import { toJson } from '../../json.js';
 import { plain, StreamedTable, type Value } from '../text.js';
 
 interface SqlOptions {

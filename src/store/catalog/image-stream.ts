@@ -22,7 +22,7 @@ import { EventValueError, readValue } from './event-values.js';
 import { noDetails, readDetails, type DetailSink, type DetailState } from './record-details.js';
 import { RecordScan, ScanError, type ScanState } from './record-scan.js';
 import type { PageMoves } from './page-moves.js';
-import type { CatalogRows, ImageRow, ImageState } from './rows.js';
+import { keptColumns, type CatalogRows, type ImageRow, type ImageState } from './rows.js';
 import { addSlots, trimmedBitmap, wholeBitmap } from './slots.js';
 import { storeValue } from '../stored-value.js';
 
@@ -289,34 +289,6 @@ export class ImageStream {
     this.flushPacks();
   }
 }
-
-/** Columns that `forgotten` carries. */
-export const keptColumns = [
-  'name',
-  'created_at',
-  'source',
-  'host',
-  'pid',
-  'comm',
-  'process',
-  'format_version',
-  'kernel_release',
-  'image_bytes',
-  'image_digest',
-  'records',
-  'pages',
-  'zero_pages',
-  'new_pages',
-  'stored_bytes',
-  'frozen_ms',
-  'parent_id',
-  'writer_host',
-  'writer_boot_id',
-  'writer_pid_namespace',
-  'writer_pid',
-  'writer_start_ticks',
-  'dedup_position',
-] as const satisfies readonly (keyof ImageRow)[];
 
 const countColumns: ReadonlySet<string> = new Set([
   'image_bytes',

@@ -5,7 +5,7 @@
 import { guarded } from '../errors.js';
 import type { LogPosition } from '../log.js';
 import type { Db } from '../sqlite.js';
-import { keptColumns } from './image-stream.js';
+import { keptColumns } from './rows.js';
 import type { CheckpointState } from './queries.js';
 import { addSlots, countSlots, wholeBitmap } from './slots.js';
 

@@ -42,9 +42,8 @@ export interface ImageRow {
   forgotten: number;
 }
 
-const imageColumns = [
-  'state',
-  'damage',
+/** Columns that `forgotten` carries. */
+export const keptColumns = [
   'name',
   'created_at',
   'source',
@@ -69,6 +68,12 @@ const imageColumns = [
   'writer_pid',
   'writer_start_ticks',
   'dedup_position',
+] as const satisfies readonly (keyof ImageRow)[];
+
+const imageColumns = [
+  'state',
+  'damage',
+  ...keptColumns,
   'ended_partition',
   'ended_offset',
   'forgotten',
