@@ -6,6 +6,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { capture, isMain, main, root } from './lib/run.mjs';
 
+/** The rooms that make the library. */
+const below = {
+  format: 'all',
+  codec: 'all',
+  process: 'all',
+  store: 'all',
+  ingest: 'all',
+  restore: 'all',
+  service: 'all',
+};
+
 /**
  * Rooms of src/ and what each may import: `all` of a room, or its `types` only. Types are interfaces: the one who composes
  * (cli, index) chooses what stands behind them.
@@ -27,27 +38,8 @@ const rooms = {
     service: 'all',
     library: 'all',
   },
-  cli: {
-    format: 'all',
-    codec: 'all',
-    process: 'all',
-    store: 'all',
-    ingest: 'all',
-    restore: 'all',
-    service: 'all',
-    remote: 'all',
-    library: 'all',
-  },
-  library: {
-    format: 'all',
-    codec: 'all',
-    process: 'all',
-    store: 'all',
-    ingest: 'all',
-    restore: 'all',
-    service: 'all',
-    cli: 'all',
-  },
+  cli: { ...below, remote: 'all', library: 'all' },
+  library: { ...below, cli: 'all' },
 };
 
 /** Folders of native/ (and format/generated) that each may include from. */

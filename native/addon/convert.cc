@@ -106,6 +106,28 @@ Napi::Buffer<uint8_t> anyBufferOf(const Napi::Value& value, const char* name) {
   return value.As<Napi::Buffer<uint8_t>>();
 }
 
+unsigned threadsOf(const Napi::Value& value) {
+  const int threads = intOf(value, "threads");
+  if (threads < 1 || threads > 64) throw Napi::RangeError::New(value.Env(), "threads: 1 to 64 expected");
+  return static_cast<unsigned>(threads);
+}
+
+void eachEvent(const Napi::Value& events,
+               const std::function<void(bool pages, const Napi::Buffer<uint8_t>& value)>& take) {
+  const Napi::Env env = events.Env();
+  if (!events.IsArray()) throw Napi::TypeError::New(env, "events: an array expected");
+  const auto array = events.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const Napi::HandleScope scope(env);
+    const Napi::Value element = array.Get(i);
+    if (!element.IsObject()) throw Napi::TypeError::New(env, "events: objects expected");
+    const auto object = element.As<Napi::Object>();
+    const std::string type = stringOf(object.Get("type"), "type");
+    if (type != "record" && type != "pages") throw Napi::TypeError::New(env, "type: record or pages expected");
+    take(type == "pages", anyBufferOf(object.Get("value"), "value"));
+  }
+}
+
 Hash packIdOf(const Napi::Value& value) {
   const auto id = hashOfHex(stringOf(value, "pack id"));
   if (!id) throw Napi::TypeError::New(value.Env(), "pack id: 64 lower-case hex digits expected");

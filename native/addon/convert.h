@@ -43,6 +43,11 @@ int intOf(const Napi::Value& value, const char* name);
 /** A whole number from 0 to 2^53. */
 uint64_t offsetOf(const Napi::Value& value, const char* name);
 Napi::Buffer<uint8_t> anyBufferOf(const Napi::Value& value, const char* name);
+/** How many worker threads: 1 to 64. Throws a RangeError. */
+unsigned threadsOf(const Napi::Value& value);
+/** The events of an array of {type: 'record' | 'pages', value: Buffer}, one after the other. Throws a TypeError. */
+void eachEvent(const Napi::Value& events,
+               const std::function<void(bool pages, const Napi::Buffer<uint8_t>& value)>& take);
 /** A pack id: 64 lower-case hex digits. */
 Hash packIdOf(const Napi::Value& value);
 

@@ -19,24 +19,14 @@ PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanOb
 
 void PlanObject::push(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!info[0].IsArray()) throw Napi::TypeError::New(env, "events: an array expected");
-  const auto array = info[0].As<Napi::Array>();
   try {
-    for (uint32_t i = 0; i < array.Length(); i++) {
-      const Napi::HandleScope scope(env);
-      const Napi::Value element = array.Get(i);
-      if (!element.IsObject()) throw Napi::TypeError::New(env, "events: objects expected");
-      const auto object = element.As<Napi::Object>();
-      const std::string type = stringOf(object.Get("type"), "type");
-      const auto value = anyBufferOf(object.Get("value"), "value");
-      if (type == "pages") {
+    eachEvent(info[0], [&](bool pages, const Napi::Buffer<uint8_t>& value) {
+      if (pages) {
         builder_->pages(value.Data(), value.Length());
-      } else if (type == "record") {
-        builder_->record(value.Data(), value.Length());
       } else {
-        throw Napi::TypeError::New(env, "type: record or pages expected");
+        builder_->record(value.Data(), value.Length());
       }
-    }
+    });
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception&) {

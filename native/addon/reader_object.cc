@@ -24,11 +24,7 @@ ReaderObject::ReaderObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Re
   options.logId = bytesOf<16>(from.Get("logId"), "logId");
   options.stream = from.Get("stream").ToBoolean();
   if (!from.Get("level").IsUndefined()) options.level = intOf(from.Get("level"), "level");
-  if (!from.Get("threads").IsUndefined()) {
-    const int threads = intOf(from.Get("threads"), "threads");
-    if (threads < 1 || threads > 64) throw Napi::RangeError::New(env, "threads: 1 to 64 expected");
-    options.threads = static_cast<unsigned>(threads);
-  }
+  if (!from.Get("threads").IsUndefined()) options.threads = threadsOf(from.Get("threads"));
   const Napi::Value index = from.Get("index");
   if (index.IsObject()) options.index = IndexObject::Unwrap(index.As<Napi::Object>())->index();
   wakeup_ = std::make_unique<Wakeup>(
@@ -50,62 +46,37 @@ Napi::Value ReaderObject::begin(const Napi::CallbackInfo& info) {
   if (checkpoint.size() > sizeof(pack_header::stream)) {
     throw Napi::RangeError::New(info.Env(), "checkpoint: at most 32 bytes");
   }
-  if (beginning_ || waiting_) throw Napi::Error::New(info.Env(), "a begin() or next() is pending");
+  refuseWhilePending(info.Env());
   if (reader_) reader_->begin(checkpoint);
-  return await(info.Env(), beginning_);
+  const Napi::Promise promise = beginning_.add(info.Env());
+  settle();
+  return promise;
 }
 
 Napi::Value ReaderObject::next(const Napi::CallbackInfo& info) {
-  if (beginning_ || waiting_) throw Napi::Error::New(info.Env(), "a begin() or next() is pending");
-  return await(info.Env(), waiting_);
-}
-
-Napi::Value ReaderObject::await(Napi::Env env, std::optional<Napi::Promise::Deferred>& deferred) {
-  deferred.emplace(env);
-  const Napi::Promise promise = deferred->Promise();
+  refuseWhilePending(info.Env());
+  const Napi::Promise promise = waiting_.add(info.Env());
   settle();
   return promise;
+}
+
+void ReaderObject::refuseWhilePending(Napi::Env env) const {
+  if (!beginning_.empty() || !waiting_.empty()) throw Napi::Error::New(env, "a begin() or next() is pending");
 }
 
 // Settles what can be settled; keeps the object and the process while something cannot.
 void ReaderObject::settle() {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
-  if (beginning_) {
-    try {
-      if (const auto begun = reader().takeBegun()) {
-        auto deferred = *beginning_;
-        beginning_.reset();
-        deferred.Resolve(Napi::Boolean::New(env, *begun));
-      }
-    } catch (const std::exception&) {
-      auto deferred = *beginning_;
-      beginning_.reset();
-      deferred.Reject(errorOf(env, std::current_exception()));
-    }
-  }
-  if (waiting_) {
-    try {
-      if (auto batch = reader().takeBatch()) {
-        auto deferred = *waiting_;
-        waiting_.reset();
-        deferred.Resolve(batchOf(env, std::move(*batch)));
-      }
-    } catch (const std::exception&) {
-      auto deferred = *waiting_;
-      waiting_.reset();
-      deferred.Reject(errorOf(env, std::current_exception()));
-    }
-  }
-  const bool keep = beginning_ || waiting_;
-  if (keep == kept_) return;
-  kept_ = keep;
-  wakeup_->hold(keep);
-  if (keep) {
-    Ref();
-  } else {
-    Unref();
-  }
+  beginning_.settle(env, [&]() -> Napi::Value {
+    const auto begun = reader().takeBegun();
+    return begun ? Napi::Boolean::New(env, *begun) : Napi::Value();
+  });
+  waiting_.settle(env, [&]() -> Napi::Value {
+    auto batch = reader().takeBatch();
+    return batch ? batchOf(env, std::move(*batch)) : Napi::Value();
+  });
+  wakeup_->hold(*this, !beginning_.empty() || !waiting_.empty());
 }
 
 Napi::Object ReaderObject::batchOf(Napi::Env env, ReaderBatch batch) {

@@ -5,8 +5,8 @@
 #include <napi.h>
 
 #include <memory>
-#include <optional>
 
+#include "addon/pending.h"
 #include "addon/wakeup.h"
 #include "codec/image_reader.h"
 
@@ -26,7 +26,7 @@ class ReaderObject : public Napi::ObjectWrap<ReaderObject> {
   void close(const Napi::CallbackInfo& info);
   Napi::Value bytesRead(const Napi::CallbackInfo& info);
 
-  Napi::Value await(Napi::Env env, std::optional<Napi::Promise::Deferred>& deferred);
+  void refuseWhilePending(Napi::Env env) const;
   void settle();
   /** Throws a CodecError of kind cancelled after close(). */
   ImageReader& reader();
@@ -36,9 +36,8 @@ class ReaderObject : public Napi::ObjectWrap<ReaderObject> {
   std::unique_ptr<ImageReader> reader_;  // until close()
   uint64_t bytesRead_ = 0;               // after it
   // While one is pending, the object is kept and the process does not end.
-  std::optional<Napi::Promise::Deferred> beginning_;
-  std::optional<Napi::Promise::Deferred> waiting_;
-  bool kept_ = false;
+  Pending beginning_;
+  Pending waiting_;
 };
 
 }  // namespace ckpt

@@ -24,10 +24,9 @@ void Wakeup::signal() {
   napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking);
 }
 
-void Wakeup::hold(bool held) {
-  if (held == held_ || environmentEnded_) return;
-  held_ = held;
-  if (held) {
+void Wakeup::holdProcess() {
+  if (environmentEnded_) return;
+  if (held_) {
     napi_ref_threadsafe_function(env_, function_);
   } else {
     napi_unref_threadsafe_function(env_, function_);

@@ -23,10 +23,21 @@ class Wakeup {
 
   /** From any thread. Signals before the JavaScript thread came round to it are one. */
   void signal();
-  /** While held, the process does not end by itself. */
-  void hold(bool held);
+  /** While held, the process does not end by itself, and the object that owns this is not collected. */
+  template <typename Object>
+  void hold(Object& owner, bool held) {
+    if (held == held_) return;
+    held_ = held;
+    holdProcess();
+    if (held) {
+      owner.Ref();
+    } else {
+      owner.Unref();
+    }
+  }
 
  private:
+  void holdProcess();
   static void call(napi_env env, napi_value function, void* context, void* data);
   static void environmentEnds(void* self);
 

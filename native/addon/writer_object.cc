@@ -24,11 +24,7 @@ WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Wr
   options.trustPacks = from.Get("trustPacks").ToBoolean();
   if (options.trustPacks && options.fd >= 0)
     throw Napi::TypeError::New(env, "trustPacks: only where nothing is written");
-  if (!from.Get("threads").IsUndefined()) {
-    const int threads = intOf(from.Get("threads"), "threads");
-    if (threads < 1 || threads > 64) throw Napi::RangeError::New(env, "threads: 1 to 64 expected");
-    options.threads = static_cast<unsigned>(threads);
-  }
+  if (!from.Get("threads").IsUndefined()) options.threads = threadsOf(from.Get("threads"));
   if (from.Get("frugal").ToBoolean()) {
     options.threads = 1;
     options.chunksMax = 1;
@@ -70,22 +66,11 @@ WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Wr
 WriterObject::~WriterObject() { writer_ = nullptr; }
 
 Napi::Value WriterObject::push(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  if (!info[0].IsArray()) throw Napi::TypeError::New(env, "events: an array expected");
-  if (finishAsked_) throw Napi::Error::New(env, "finish() was called");
-  const auto array = info[0].As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); i++) {
-    const Napi::HandleScope scope(env);
-    const Napi::Value element = array.Get(i);
-    if (!element.IsObject()) throw Napi::TypeError::New(env, "events: objects expected");
-    const auto object = element.As<Napi::Object>();
-    const std::string type = stringOf(object.Get("type"), "type");
-    if (type != "record" && type != "pages") throw Napi::TypeError::New(env, "type: record or pages expected");
-    const auto value = anyBufferOf(object.Get("value"), "value");
-    if (writer_) writer_->push(StreamEvent{type == "pages", Bytes(value.Data(), value.Data() + value.Length())});
-  }
-  pushing_.emplace_back(env);
-  const Napi::Promise promise = pushing_.back().Promise();
+  if (finishAsked_) throw Napi::Error::New(info.Env(), "finish() was called");
+  eachEvent(info[0], [&](bool pages, const Napi::Buffer<uint8_t>& value) {
+    if (writer_) writer_->push(StreamEvent{pages, Bytes(value.Data(), value.Data() + value.Length())});
+  });
+  const Napi::Promise promise = pushing_.add(info.Env());
   settle();
   return promise;
 }
@@ -93,8 +78,7 @@ Napi::Value WriterObject::push(const Napi::CallbackInfo& info) {
 Napi::Value WriterObject::finish(const Napi::CallbackInfo& info) {
   if (finishAsked_) throw Napi::Error::New(info.Env(), "finish() was called");
   finishAsked_ = true;
-  finishing_.emplace(info.Env());
-  const Napi::Promise promise = finishing_->Promise();
+  const Napi::Promise promise = finishing_.add(info.Env());
   if (writer_) writer_->finish();
   settle();
   return promise;
@@ -104,46 +88,17 @@ Napi::Value WriterObject::finish(const Napi::CallbackInfo& info) {
 void WriterObject::settle() {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
-  if (!pushing_.empty()) {
-    try {
-      if (writer().hasRoom()) {
-        auto pushed = std::move(pushing_);
-        pushing_.clear();
-        for (auto& deferred : pushed) deferred.Resolve(env.Undefined());
-      }
-    } catch (const std::exception&) {
-      const Napi::Value error = errorOf(env, std::current_exception());
-      auto pushed = std::move(pushing_);
-      pushing_.clear();
-      for (auto& deferred : pushed) deferred.Reject(error);
-    }
-  }
-  if (finishing_) {
-    try {
-      if (const auto summary = writer().takeFinished()) {
-        Napi::Object result = Napi::Object::New(env);
-        result.Set("bytes", Napi::Number::New(env, static_cast<double>(summary->bytes)));
-        result.Set("pages", Napi::Number::New(env, static_cast<double>(summary->pages)));
-        result.Set("digest", hexOf(summary->digest));
-        auto deferred = *finishing_;
-        finishing_.reset();
-        deferred.Resolve(result);
-      }
-    } catch (const std::exception&) {
-      auto deferred = *finishing_;
-      finishing_.reset();
-      deferred.Reject(errorOf(env, std::current_exception()));
-    }
-  }
-  const bool keep = !pushing_.empty() || finishing_;
-  if (keep == kept_) return;
-  kept_ = keep;
-  wakeup_->hold(keep);
-  if (keep) {
-    Ref();
-  } else {
-    Unref();
-  }
+  pushing_.settle(env, [&] { return writer().hasRoom() ? env.Undefined() : Napi::Value(); });
+  finishing_.settle(env, [&]() -> Napi::Value {
+    const auto summary = writer().takeFinished();
+    if (!summary) return {};
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("bytes", Napi::Number::New(env, static_cast<double>(summary->bytes)));
+    result.Set("pages", Napi::Number::New(env, static_cast<double>(summary->pages)));
+    result.Set("digest", hexOf(summary->digest));
+    return result;
+  });
+  wakeup_->hold(*this, !pushing_.empty() || !finishing_.empty());
 }
 
 // Descriptors and memory go now, not when the object happens to be collected.

@@ -5,9 +5,8 @@
 #include <napi.h>
 
 #include <memory>
-#include <optional>
-#include <vector>
 
+#include "addon/pending.h"
 #include "addon/wakeup.h"
 #include "codec/image_writer.h"
 
@@ -34,10 +33,9 @@ class WriterObject : public Napi::ObjectWrap<WriterObject> {
   std::unique_ptr<ImageWriter> writer_;  // until close()
   uint64_t bytesWritten_ = 0;            // after it
   // While one is pending, the object is kept and the process does not end.
-  std::vector<Napi::Promise::Deferred> pushing_;
-  std::optional<Napi::Promise::Deferred> finishing_;
+  Pending pushing_;
+  Pending finishing_;
   bool finishAsked_ = false;
-  bool kept_ = false;
 };
 
 }  // namespace ckpt

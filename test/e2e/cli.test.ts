@@ -2,26 +2,12 @@
 //
 // Real programs through the whole of ckpt: saved into a store, killed, restarted, restarted once more, saved again after the restart.
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { TestStore } from '../support/cli.js';
-import { cleanUp, isAlive } from '../support/processes.js';
-import { big, programs, Run, v1 } from '../support/programs.js';
+import { describe, expect, it } from 'vitest';
+import { isAlive } from '../support/processes.js';
+import { big, programs, v1 } from '../support/programs.js';
+import { Scene } from '../support/scene.js';
 
-let run: Run | undefined;
-let store: TestStore | undefined;
-
-afterEach(async () => {
-  await cleanUp();
-  run?.remove();
-  store?.remove();
-  run = store = undefined;
-});
-
-async function setUp(...parameters: Parameters<typeof Run.start>): Promise<{ run: Run; store: TestStore }> {
-  run = await Run.start(...parameters);
-  store = new TestStore();
-  return { run, store };
-}
+const scene = Scene.ofEachTest();
 
 const cases = [
   ...programs.map((program) => ({ name: program.name, program, options: [] as string[] })),
@@ -31,7 +17,8 @@ const cases = [
 
 describe.each(cases)('$name', ({ program, options }) => {
   it('is saved untouched, comes back twice, and is saved again after that', async () => {
-    const { run, store } = await setUp(program);
+    const run = await scene.start(program);
+    const { store } = scene;
     const { original } = run;
     const id = await run.untouchedBy(() => store.ok('save', String(original.pid), ...options));
     await run.goesOnAfterCheckpoint(original);
@@ -59,7 +46,8 @@ describe.each(cases)('$name', ({ program, options }) => {
 
 describe('saving the same process again', () => {
   it.each(['running', 'stopped'])('stores less than a hundredth of the first time (%s)', async (state) => {
-    const { run, store } = await setUp(big(256));
+    const run = await scene.start(big(256));
+    const { store } = scene;
     const { pid } = run.original;
     if (state === 'stopped') process.kill(pid, 'SIGSTOP');
     const first = await store.row(await store.ok('save', String(pid)));

@@ -12,26 +12,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { TestStore } from '../support/cli.js';
-import { adopt, cleanUp, isAlive, killAdopted, poke, stateOf, until } from '../support/processes.js';
+import { describe, expect, it } from 'vitest';
+import { adopt, isAlive, killAdopted, poke, stateOf, until } from '../support/processes.js';
 import { programs, reader, Run, sleeper, v1, type Program } from '../support/programs.js';
+import { Scene } from '../support/scene.js';
 
-let run: Run | undefined;
-let store: TestStore | undefined;
-
-afterEach(async () => {
-  await cleanUp();
-  run?.remove();
-  store?.remove();
-  run = store = undefined;
-});
-
-async function setUp(...parameters: Parameters<typeof Run.start>): Promise<{ run: Run; store: TestStore }> {
-  run = await Run.start(...parameters);
-  store = new TestStore();
-  return { run, store };
-}
+const scene = Scene.ofEachTest();
 
 function named(name: string): Program {
   const found = programs.find((program) => program.name === name);
@@ -41,7 +27,8 @@ function named(name: string): Program {
 
 describe('save', () => {
   it('--stop leaves the task stopped, and SIGCONT lets it go on', async () => {
-    const { run, store } = await setUp(named('signals'));
+    const run = await scene.start(named('signals'));
+    const { store } = scene;
     await store.ok('save', String(run.original.pid), '--stop');
     await until('the stop', () => stateOf(run.original.pid) === 'T');
     process.kill(run.original.pid, 'SIGCONT');
@@ -49,7 +36,8 @@ describe('save', () => {
   });
 
   it('--kill kills the task when its checkpoint is there', async () => {
-    const { run, store } = await setUp(named('avx'));
+    const run = await scene.start(named('avx'));
+    const { store } = scene;
     const id = await store.ok('save', String(run.original.pid), '--kill', '--name', 'last words');
     expect(await run.original.owner.end()).toEqual({ code: null, signal: 'SIGKILL' });
     expect(await store.row(id)).toMatchObject({ id, name: 'last words' });
@@ -57,7 +45,8 @@ describe('save', () => {
   });
 
   it('keeps a stopped task stopped, and its copy too', async () => {
-    const { run, store } = await setUp(named('vdso'));
+    const run = await scene.start(named('vdso'));
+    const { store } = scene;
     process.kill(run.original.pid, 'SIGSTOP');
     await until('the stop', () => stateOf(run.original.pid) === 'T');
     const id = await store.ok('save', String(run.original.pid));
@@ -70,14 +59,16 @@ describe('save', () => {
   });
 
   it('does not disturb a sleep of the original', async () => {
-    const { run, store } = await setUp({ ...sleeper, args: () => ['2'], finish: () => undefined });
+    const run = await scene.start({ ...sleeper, args: () => ['2'], finish: () => undefined });
+    const { store } = scene;
     await store.ok('save', String(run.original.pid));
     await run.finish(run.original);
     expect(run.original.owner.out.all).toContain('slept');
   });
 
   it('--format 1 names what version 1 would lose, with exit code 5', async () => {
-    const { run, store } = await setUp(named('avx'));
+    const run = await scene.start(named('avx'));
+    const { store } = scene;
     const refused = await store.run('save', String(run.original.pid), '--format', '1');
     expect(refused.code).toBe(5);
     expect(refused.stderr).toMatch(/version 1/);
@@ -87,7 +78,7 @@ describe('save', () => {
   });
 
   it('of a process that is not there fails with exit code 1', async () => {
-    store = new TestStore();
+    const { store } = scene;
     const result = await store.run('save', '4194304');
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(/4194304/);
@@ -96,7 +87,7 @@ describe('save', () => {
 
   it('of a kernel thread is refused with exit code 5', async () => {
     if (readFileSync('/proc/2/comm', 'utf8') !== 'kthreadd\n') return; // a pid namespace of its own: there is none to see
-    store = new TestStore();
+    const { store } = scene;
     const result = await store.run('save', '2');
     expect(result.code).toBe(5);
     await store.expectWhole([]);
@@ -105,7 +96,8 @@ describe('save', () => {
 
 describe('restart', () => {
   it('passes the exit status of the task on', async () => {
-    const { run, store } = await setUp(reader);
+    const run = await scene.start(reader);
+    const { store } = scene;
     const id = await store.ok('save', String(run.original.pid), '--kill');
     for (const [line, code] of [
       ['exit 0', 0],
@@ -121,7 +113,8 @@ describe('restart', () => {
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('passes %s on to the task, where no terminal has done it', async (signal) => {
-    const { run, store } = await setUp(reader);
+    const run = await scene.start(reader);
+    const { store } = scene;
     const id = await store.ok('save', String(run.original.pid), '--kill');
     const copy = await store.restart(id);
     process.kill(copy.owner.pid, signal);
@@ -129,7 +122,8 @@ describe('restart', () => {
   });
 
   it('takes the old pid when it is free, and a new one with a warning when it is not', async () => {
-    const { run, store } = await setUp(reader);
+    const run = await scene.start(reader);
+    const { store } = scene;
     const { pid } = run.original;
     const id = await store.ok('save', String(pid));
     const other = await store.restart(id);
@@ -143,7 +137,8 @@ describe('restart', () => {
   });
 
   it('--same-pid insists', async () => {
-    const { run, store } = await setUp(reader);
+    const run = await scene.start(reader);
+    const { store } = scene;
     const { pid } = run.original;
     const id = await store.ok('save', String(pid));
     const refused = await store.run('restart', id, '--same-pid');
@@ -157,10 +152,13 @@ describe('restart', () => {
   });
 
   it('--detach leaves the task running on its files, with no descriptor more', async () => {
-    store = new TestStore();
+    const { store } = scene;
     const log = join(store.dir, 'log');
     const fd = openSync(log, 'a');
-    run = await Run.start({ ...named('signals'), settle: () => Promise.resolve() }, { stdio: ['pipe', 'pipe', fd] });
+    const run = await scene.start(
+      { ...named('signals'), settle: () => Promise.resolve() },
+      { stdio: ['pipe', 'pipe', fd] },
+    );
     closeSync(fd);
     const { pid } = run.original;
     const descriptors = readdirSync(`/proc/${pid}/fd`);
@@ -179,10 +177,10 @@ describe('restart', () => {
   });
 
   it('--detach writes on where the output file ended', async () => {
-    store = new TestStore();
+    const { store } = scene;
     const log = join(store.dir, 'log');
     const fd = openSync(log, 'w');
-    run = await Run.startWithOutputIn(named('vdso'), fd, log);
+    const run = scene.keep(await Run.startWithOutputIn(named('vdso'), fd, log));
     closeSync(fd);
     const id = await store.ok('save', String(run.original.pid), '--kill');
     const { id: printedId, pid } = JSON.parse(await store.ok('restart', id, '--detach', '--json')) as {
@@ -198,7 +196,7 @@ describe('restart', () => {
   });
 
   it('of an unknown checkpoint is exit code 125, detached 3', async () => {
-    store = new TestStore();
+    const { store } = scene;
     expect((await store.run('restart', 'nothing')).code).toBe(125);
     expect((await store.run('restart', 'nothing', '--detach')).code).toBe(3);
   });
@@ -206,7 +204,8 @@ describe('restart', () => {
 
 describe('files that changed since the checkpoint', () => {
   it('an open one is warned about', async () => {
-    const { run, store } = await setUp(named('file'));
+    const run = await scene.start(named('file'));
+    const { store } = scene;
     const id = await store.ok('save', String(run.original.pid), '--kill');
     const log = join(run.dir, 'log');
     writeFileSync(log, 'first\nand more than there was\n');
@@ -216,7 +215,8 @@ describe('files that changed since the checkpoint', () => {
   });
 
   it('a mapped one is refused, by name', async () => {
-    const { run, store } = await setUp(named('tls_heap'));
+    const run = await scene.start(named('tls_heap'));
+    const { store } = scene;
     const id = await store.ok('save', String(run.original.pid), '--kill');
     const mapped = readdirSync(run.dir).find((name) => name.startsWith('mapped-')) ?? '';
     truncateSync(join(run.dir, mapped), 4096);
@@ -226,7 +226,8 @@ describe('files that changed since the checkpoint', () => {
   });
 
   it('a missing one is refused, by name', async () => {
-    const { run, store } = await setUp(named('file'));
+    const run = await scene.start(named('file'));
+    const { store } = scene;
     const id = await store.ok('save', String(run.original.pid), '--kill');
     unlinkSync(join(run.dir, 'data'));
     const refused = await store.run('restart', id);
@@ -237,7 +238,8 @@ describe('files that changed since the checkpoint', () => {
 
 describe('version 1', () => {
   it('comes back from the store bit for bit', async () => {
-    const { run, store } = await setUp(v1);
+    const run = await scene.start(v1);
+    const { store } = scene;
     const id = await store.ok('save', String(run.original.pid), '--format', '1', '--kill');
     const image = join(run.dir, 'image');
     await store.ok('export', id, '-o', image);

@@ -3,25 +3,16 @@
 // States that cannot be carried yet: refused by name with exit code 5 before anything changed, in the task or in the store.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
-import { TestStore } from '../support/cli.js';
+import { describe, expect, it } from 'vitest';
 import { checkpoint, startCheckpoint } from '../support/native.js';
-import { cleanUp } from '../support/processes.js';
-import { refusals, refused, Run, v1 } from '../support/programs.js';
+import { refusals, refused, v1 } from '../support/programs.js';
+import { Scene } from '../support/scene.js';
 
-let run: Run | undefined;
-let store: TestStore | undefined;
-
-afterEach(async () => {
-  await cleanUp();
-  run?.remove();
-  store?.remove();
-  run = store = undefined;
-});
+const scene = Scene.ofEachTest();
 
 describe.each(refusals.map(([state, names]) => ({ state, names })))('$state', ({ state, names }) => {
   it('is refused by ckpt-process, by name, and the task is untouched', async () => {
-    run = await Run.start(refused(state));
+    const run = await scene.start(refused(state));
     const { pid } = run.original;
     const image = join(run.dir, 'image');
     const result = await run.untouchedBy(() => checkpoint(pid, image));
@@ -35,8 +26,8 @@ describe.each(refusals.map(([state, names]) => ({ state, names })))('$state', ({
   });
 
   it('is refused by ckpt save with exit code 5, in one line, and nothing is stored', async () => {
-    run = await Run.start(refused(state));
-    store = new TestStore();
+    const run = await scene.start(refused(state));
+    const { store } = scene;
     const save = await store.run('save', String(run.original.pid), '--kill');
     expect(save).toMatchObject({ code: 5, stdout: '' });
     const [first, ...hints] = save.stderr.trimEnd().split('\n');
@@ -49,7 +40,7 @@ describe.each(refusals.map(([state, names]) => ({ state, names })))('$state', ({
 
 describe('a task that another tracer holds', () => {
   it('is refused by name, and the one who holds it keeps it', async () => {
-    run = await Run.start(v1);
+    const run = await scene.start(v1);
     const { pid } = run.original;
     const holder = startCheckpoint(pid, '/dev/null', '--kill');
     await holder.status.wait(/"event":\s*"written"/);

@@ -191,8 +191,8 @@ function draw(
     else headers[name] = value;
     const typed = schema['type'] === 'integer' && /^-?\d+$/.test(value) ? Number(value) : value;
     if (!judge.fits(schema, typed)) fits = false;
-    // An empty or dotted segment is another path.
-    if (parameter.in === 'path' && (value === '' || value === '.' || value === '..')) fits = false;
+    // An empty segment is another path. A dotted one is a name, which an earlier request may have given to an image.
+    if (parameter.in === 'path' && value === '') fits = false;
   }
   const { requestBody } = documented.operation;
   if (content) headers['content-type'] = content.type;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isatty } from 'node:tty';
 import { Command } from 'commander';
-import { CkptError } from '../../format/errors.js';
 import { contextOf } from '../context.js';
-import { writeWhole } from '../output.js';
+import { refuseTerminal, writeOut } from '../output.js';
 
 export function coreCommand(): Command {
   return new Command('core')
@@ -20,9 +18,7 @@ is not in an image and so not in a core. An image of version 1 has no r8 to r15,
     )
     .action(async (id: string, options: { readonly output?: string }, command: Command) => {
       const context = contextOf(command);
-      if (options.output === undefined && isatty(1)) {
-        throw new CkptError('usage', 'standard output is a terminal', 'redirect it, or use -o FILE');
-      }
+      refuseTerminal(options.output);
       context.stopOnSignals();
       await context.withStore('read', async (ckpt) => {
         const row = await ckpt.find(id);
@@ -31,8 +27,7 @@ is not in an image and so not in a core. An image of version 1 has no r8 to r15,
           await ckpt.core(row.id, fd, { signal: context.signal, onProgress: (bytes) => progress.update(bytes) });
         };
         try {
-          if (options.output === undefined || options.output === '-') await write(1);
-          else await writeWhole(options.output, write);
+          await writeOut(options.output, write);
         } finally {
           progress.done();
         }

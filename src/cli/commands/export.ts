@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isatty } from 'node:tty';
 import { Command } from 'commander';
-import { CkptError } from '../../format/errors.js';
 import { contextOf } from '../context.js';
-import { writeWhole } from '../output.js';
+import { refuseTerminal, writeOut } from '../output.js';
 
 export function exportCommand(): Command {
   return new Command('export')
@@ -12,9 +10,7 @@ export function exportCommand(): Command {
     .option('-o, --output <file>', 'write to a file, which appears only when it is whole')
     .action(async (id: string, options: { readonly output?: string }, command: Command) => {
       const context = contextOf(command);
-      if (options.output === undefined && isatty(1)) {
-        throw new CkptError('usage', 'standard output is a terminal', 'redirect it, or use -o FILE');
-      }
+      refuseTerminal(options.output);
       context.stopOnSignals();
       await context.withStore('read', async (ckpt) => {
         const row = await ckpt.find(id);
@@ -22,8 +18,7 @@ export function exportCommand(): Command {
         const write = (fd: number): Promise<void> =>
           ckpt.export(row.id, fd, { signal: context.signal, onProgress: (bytes) => progress.update(bytes) });
         try {
-          if (options.output === undefined || options.output === '-') await write(1);
-          else await writeWhole(options.output, write);
+          await writeOut(options.output, write);
         } finally {
           progress.done();
         }

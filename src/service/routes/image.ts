@@ -161,6 +161,8 @@ class ImageStream {
         'content-digest': `sha-256=:${sent}:`,
       });
       answer.end();
+      // Until the last words are with the kernel: whoever stops takes a connection whose answer has ended for one that idles.
+      if (!answer.writableFinished) await once(answer, 'finish', { signal });
     } catch (error) {
       if (!answer.headersSent) throw error;
       this.context.log.warn(
