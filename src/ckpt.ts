@@ -78,7 +78,7 @@ export class Ckpt {
   ) {
     this.#leases = new Leases(store.dir, codec);
     this.#trust = new Trust(store, codec, this.#leases, (what, work) => this.#leased(what, work));
-    this.#index = this.#trust.newIndex();
+    this.#index = this.#trust.index;
   }
 
   /** Opens a store and brings its catalog up to the end of its log. StoreError. */
@@ -167,7 +167,7 @@ export class Ckpt {
       log: store.log,
       index: await this.#index.load(),
       writer: store.writer,
-      beforeDedup: () => this.#index.dropCondemned(),
+      beforeDedup: () => this.#index.bringUpToDate(),
       parentOf: async (id) => {
         await store.catchUp();
         return store.catalog.parentOf(id);

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The dedup index of an opened store: loaded once, and rid of what is condemned before each stream that asks it.
+// The dedup index of an opened store: loaded once, and brought up to date before each stream that asks it. However long the store stays
+// open, what other processes have written since is chosen, and what was condemned or moved to quarantine is not.
 import { isCodecError, type Codec, type PageIndex } from './codec/native.js';
 import type { Quarantine, Store } from './store/index.js';
 
 export class DedupIndex {
-  #index: Promise<PageIndex> | undefined;
+  #loading: Promise<PageIndex> | undefined;
+  /** Bringing up to date is done by one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
   /** Offset up to which condemned packs have been taken out. */
   #condemnedUpTo = 0;
+  /** Position in the list of packs up to which they have been taken up. */
+  #packsUpTo = 0;
+  /** Packs that are not in the index because they are in quarantine. */
+  #aside = new Set<string>();
 
   constructor(
     private readonly store: Store,
@@ -17,26 +24,70 @@ export class DedupIndex {
     private readonly leased: (work: () => Promise<PageIndex>) => Promise<PageIndex>,
   ) {}
 
-  /** All packs that may be chosen. Packs written through the index later are in it as they are written. */
+  /** All packs that might be chosen at some time since the first call. One that fails is tried again by the next. */
   load(): Promise<PageIndex> {
-    this.#index ??= this.leased(async () => {
-      const { life, log } = this.store;
-      const index = this.codec.openIndex(log.packs.dir);
-      // A pack that cannot be read is as good as none: its pages are stored again. Verifying will tell.
-      const aside = new Set(this.quarantine.ids());
-      await index.load(life.choosable().filter((id) => !aside.has(id))).catch((error: unknown) => {
-        if (!isCodecError(error) || error.kind !== 'pack') throw error;
-      });
+    if (this.#loading) return this.#loading;
+    const loading = this.leased(async () => {
+      const index = this.codec.openIndex(this.store.log.packs.dir);
+      const listed = await this.#newPacks();
+      const choosable = new Set(this.store.life.choosable());
+      this.#aside = new Set(this.quarantine.ids());
+      await takeUp(
+        index,
+        listed.ids.filter((id) => choosable.has(id) && !this.#aside.has(id)),
+      );
+      this.#packsUpTo = listed.upTo;
       return index;
     });
-    return this.#index;
+    this.#loading = loading;
+    loading.catch(() => {
+      if (this.#loading === loading) this.#loading = undefined;
+    });
+    return loading;
   }
 
-  /** Takes condemned packs out, up to the log's end. A stream does so when its `opened` stands in the log. */
-  async dropCondemned(): Promise<void> {
-    await this.store.catchUp();
-    const condemned = this.store.life.condemnedFrom(this.#condemnedUpTo);
-    (await this.load()).forget([...condemned.map(({ id }) => id), ...this.quarantine.ids()]);
-    this.#condemnedUpTo = (condemned.at(-1)?.condemned ?? this.#condemnedUpTo - 1) + 1;
+  /** Makes the index that of the log's end: a stream does so when its `opened` stands in the log. */
+  bringUpToDate(): Promise<PageIndex> {
+    const done = this.#turn.then(() => this.#follow());
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
+
+  async #follow(): Promise<PageIndex> {
+    const index = await this.load();
+    await this.store.catchUp();
+    const { life } = this.store;
+    const listed = await this.#newPacks();
+    const aside = new Set(this.quarantine.ids());
+    const back = [...this.#aside].filter((id) => !aside.has(id));
+    await takeUp(
+      index,
+      [...back, ...listed.ids].filter((id) => !aside.has(id) && !life.isCondemned(id)),
+    );
+    this.#packsUpTo = listed.upTo;
+    this.#aside = aside;
+    const condemned = life.condemnedFrom(this.#condemnedUpTo);
+    index.forget([...condemned.map(({ id }) => id), ...aside]);
+    this.#condemnedUpTo = (condemned.at(-1)?.condemned ?? this.#condemnedUpTo - 1) + 1;
+    return index;
+  }
+
+  /** Packs that have been listed since they were taken up last. */
+  async #newPacks(): Promise<{ ids: string[]; upTo: number }> {
+    const ids: string[] = [];
+    let upTo = this.#packsUpTo;
+    for await (const batch of this.store.log.packs.read(upTo)) {
+      for (const { id } of batch.packs) ids.push(id);
+      upTo = batch.next;
+    }
+    return { ids, upTo };
+  }
+}
+
+/** A pack that cannot be read is as good as none: its pages are stored again. Verifying will tell. */
+async function takeUp(index: PageIndex, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await index.load(ids).catch((error: unknown) => {
+    if (!isCodecError(error) || error.kind !== 'pack') throw error;
+  });
 }

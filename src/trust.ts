@@ -12,6 +12,8 @@ import { verifyStore, type VerifyReport } from './verify.js';
 type Leased = <T>(what: string, work: () => Promise<T>) => Promise<T>;
 
 export class Trust {
+  /** Of the open store; it does not choose what is in quarantine. */
+  readonly index: DedupIndex;
   private readonly quarantine: Quarantine;
 
   constructor(
@@ -21,10 +23,10 @@ export class Trust {
     private readonly leased: Leased,
   ) {
     this.quarantine = new Quarantine(store.dir, store.log.packs.dir);
+    this.index = this.newIndex();
   }
 
-  /** A dedup index that will not choose what is in quarantine. */
-  newIndex(): DedupIndex {
+  private newIndex(): DedupIndex {
     return new DedupIndex(this.store, this.codec, this.quarantine, (work) => this.leased('dedup', work));
   }
 
@@ -37,14 +39,17 @@ export class Trust {
     return repairStore(this.store, { ...env, leases, quarantine, loadIndex: () => this.newIndex().load() });
   }
 
-  /** Looks for pages of damaged packs, which may have come with an image just taken in. Whoever collects now does without. */
+  /**
+   * Looks for pages of damaged packs, which may have come with an image just taken in: they are in the index that this was taken in with.
+   * Whoever collects now does without.
+   */
   async heal(): Promise<void> {
     const { store, codec, quarantine } = this;
     if (quarantine.ids().length === 0) return;
     const turn = this.takeTurn();
     if (!turn) return;
     try {
-      await heal({ store, codec, quarantine, index: await this.newIndex().load() });
+      await heal({ store, codec, quarantine, index: await this.index.bringUpToDate() });
     } finally {
       turn.release();
     }

@@ -7,7 +7,7 @@ import { isCodecError, packPath } from './codec/native.js';
 import { CkptError } from './format/errors.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import { storedImage } from './stored-image.js';
-import { catalogOfLog, type Quarantine, type Store } from './store/index.js';
+import { catalogOfLog, mend, type Quarantine, type Store } from './store/index.js';
 
 /** Packs read at once: as many as libuv has threads. */
 const PACKS_AT_ONCE = 4;
@@ -143,6 +143,7 @@ async function packDamage(
 }
 
 async function lostPages(store: Store, env: VerifyEnvironment, pack: string): Promise<LostPages[]> {
+  await mend({ store, ...env }, pack);
   const sound = await env.codec.soundPages(env.quarantine.path(pack), pack, env.salt);
   const isLost = (slot: number): boolean => ((sound[slot >> 3] ?? 0) & (1 << (slot & 7))) === 0;
   return store.catalog.usersOf(pack).map(({ checkpoint_id }) => {

@@ -15,6 +15,7 @@
 #include "addon/writer_object.h"
 #include "codec/crc32c.h"
 #include "codec/error.h"
+#include "codec/pack_mend.h"
 #include "codec/pack_repack.h"
 #include "codec/pages_event.h"
 
@@ -74,26 +75,6 @@ Napi::Value verifyPack(const Napi::CallbackInfo& info) {
       [](Napi::Env env, PackReport& report) -> Napi::Value { return reportOf(env, report); });
 }
 
-// The id of a pack by its file's name, for errors.
-std::string idOfPath(const std::string& path) {
-  const std::string name = path.substr(path.rfind('/') + 1);
-  return name.substr(0, name.find('.'));
-}
-
-Napi::Value packHeader(const Napi::CallbackInfo& info) {
-  const std::string path = stringOf(info[0], "path");
-  return promiseOf<PackReport>(
-      info.Env(), [path] { return PackFile(path, idOfPath(path)).report(); },
-      [](Napi::Env env, PackReport& report) -> Napi::Value { return reportOf(env, report); });
-}
-
-Napi::Value packDirectory(const Napi::CallbackInfo& info) {
-  const std::string path = stringOf(info[0], "path");
-  return promiseOf<Bytes>(
-      info.Env(), [path] { return PackFile(path, idOfPath(path)).directory(); },
-      [](Napi::Env env, Bytes& directory) { return bufferOf(env, std::move(directory)); });
-}
-
 Napi::Value soundPages(const Napi::CallbackInfo& info) {
   const std::string path = stringOf(info[0], "path");
   const Hash id = packIdOf(info[1]);
@@ -107,9 +88,22 @@ Napi::Value mend(const Napi::CallbackInfo& info) {
   const std::string path = stringOf(info[0], "path");
   const Hash id = packIdOf(info[1]);
   const Salt salt = bytesOf<32>(info[2], "salt");
-  return promiseOf<std::optional<Bytes>>(
-      info.Env(), [path, id, salt] { return mendPack(path, id, salt); },
-      [](Napi::Env env, std::optional<Bytes>& bytes) { return bytes ? bufferOf(env, std::move(*bytes)) : env.Null(); });
+  if (!info[3].IsObject()) throw Napi::TypeError::New(info.Env(), "facts expected");
+  const auto from = info[3].As<Napi::Object>();
+  PackFacts facts;
+  facts.pages = static_cast<uint32_t>(intOf(from.Get("pages"), "pages"));
+  facts.storedBytes = static_cast<uint64_t>(intOf(from.Get("storedBytes"), "storedBytes"));
+  facts.stream = stringOf(from.Get("stream"), "stream");
+  facts.logId = bytesOf<16>(from.Get("logId"), "logId");
+  return promiseOf<std::optional<MendedPack>>(
+      info.Env(), [path, id, salt, facts] { return mendPack(path, id, salt, facts); },
+      [](Napi::Env env, std::optional<MendedPack>& mended) -> Napi::Value {
+        if (!mended) return env.Null();
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("bytes", bufferOf(env, std::move(mended->bytes)));
+        result.Set("whole", mended->whole);
+        return result;
+      });
 }
 
 Napi::Value repack(const Napi::CallbackInfo& info) {
@@ -201,8 +195,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openWriter", Napi::Function::New<guarded<openWriter>>(env));
   exports.Set("pipe", Napi::Function::New<guarded<makePipe>>(env));
   exports.Set("verifyPack", Napi::Function::New<guarded<verifyPack>>(env));
-  exports.Set("packHeader", Napi::Function::New<guarded<packHeader>>(env));
-  exports.Set("packDirectory", Napi::Function::New<guarded<packDirectory>>(env));
   exports.Set("soundPages", Napi::Function::New<guarded<soundPages>>(env));
   exports.Set("mendPack", Napi::Function::New<guarded<mend>>(env));
   exports.Set("repack", Napi::Function::New<guarded<repack>>(env));

@@ -147,29 +147,4 @@ Bytes soundSlots(const std::string& path, const Hash& id, const Salt& salt) {
   return sound;
 }
 
-std::optional<Bytes> mendPack(const std::string& path, const Hash& id, const Salt& salt) {
-  const auto pack = openPack(path, id);
-  if (!pack) return std::nullopt;
-  Bytes bytes = pack->allBytes();
-  FrameCodec codec(1);
-  PageHasher hasher(salt);
-  uint8_t raw[kFrameRawBytesMax];
-  Bytes stored;
-  for (uint32_t frame = 0; frame < pack->frames(); frame++) {
-    pack->readFrames(frame, frame + 1, stored);
-    const size_t rawBytes = pack->frameRawBytes(frame);
-    if (!codec.decompress(pack->frameEntry(frame), stored.data(), raw, rawBytes)) return std::nullopt;
-    for (size_t at = 0; at < rawBytes; at += kPageBytes) {
-      const Hash hash = hasher.hash(raw + at);
-      const size_t slot = frame * CKPT_FRAME_PAGES + at / kPageBytes;
-      memcpy(bytes.data() + sizeof(pack_header) + slot * kHashBytes, hash.data(), kHashBytes);
-    }
-  }
-  Sha256 sha;
-  sha.update(bytes.data(), bytes.size() - kHashBytes);
-  if (sha.finish() != id) return std::nullopt;
-  memcpy(bytes.data() + bytes.size() - kHashBytes, id.data(), kHashBytes);
-  return bytes;
-}
-
 }  // namespace ckpt

@@ -5,8 +5,6 @@
 #ifndef CKPT_CODEC_PACK_REPACK_H
 #define CKPT_CODEC_PACK_REPACK_H
 
-#include <optional>
-
 #include "codec/pack_builder.h"
 #include "codec/page_hasher.h"
 
@@ -46,12 +44,6 @@ Repacked repackPages(const std::vector<RepackSource>& sources, const RepackOptio
 
 /** The slots of a pack file whose pages are what its directory says, as a bitmap; none when its structure is damaged. */
 Bytes soundSlots(const std::string& path, const Hash& id, const Salt& salt);
-
-/**
- * The bytes of a pack file whose damage is only in its page directory or in its trailing digest: the pages themselves say what stood
- * there, and the pack's id proves it. Nothing when there is other damage.
- */
-std::optional<Bytes> mendPack(const std::string& path, const Hash& id, const Salt& salt);
 
 }  // namespace ckpt
 

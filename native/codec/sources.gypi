@@ -15,6 +15,7 @@
     'output_chunk.cc',
     'pack_builder.cc',
     'pack_file.cc',
+    'pack_mend.cc',
     'pack_repack.cc',
     'page_hasher.cc',
     'page_index.cc',

@@ -150,6 +150,22 @@ export interface PackReport {
   readonly stream: string;
 }
 
+/** What the log knows of a pack. */
+export interface PackFacts {
+  readonly pages: number;
+  /** Bytes of the whole file. */
+  readonly storedBytes: number;
+  readonly stream: string;
+  /** 16 bytes. */
+  readonly logId: Buffer;
+}
+
+export interface MendedPack {
+  readonly bytes: Buffer;
+  /** Proved by the pack's id: these are its own bytes. Else only its header and its length have been put right. */
+  readonly whole: boolean;
+}
+
 /** What a `pages` event says, for the catalog. */
 export interface PagesInfo {
   readonly pages: number;
@@ -187,14 +203,13 @@ export interface Codec {
    * Rejects with a CodecError of kind `pack`.
    */
   verifyPack(path: string, id: string, salt: Buffer): Promise<PackReport>;
-  /** Header of a pack file, checked for structure only. */
-  packHeader(path: string): Promise<PackReport>;
-  /** The page hashes of a pack, slot 0 first, 32 bytes each. */
-  packDirectory(path: string): Promise<Buffer>;
   /** The slots of a pack file whose pages are what its directory says, as a bitmap of 256 bytes; none when it cannot be read. */
   soundPages(path: string, id: string, salt: Buffer): Promise<Buffer>;
-  /** The bytes of a pack whose damage is only in its page directory or its trailing digest, proved by its id; null else. */
-  mendPack(path: string, id: string, salt: Buffer): Promise<Buffer | null>;
+  /**
+   * A damaged pack with everything put right that can be known otherwise: header and length from the facts, one entry of the frame table,
+   * the page directory, the trailing digest. Null when there is no file, or the facts are of no pack.
+   */
+  mendPack(path: string, id: string, salt: Buffer, facts: PackFacts): Promise<MendedPack | null>;
   /** Copies pages into new packs, each checked against its hash. They have all to fit into memory. */
   repack(
     sources: readonly RepackSource[],

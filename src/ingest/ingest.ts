@@ -32,7 +32,7 @@ export interface IngestEnvironment {
   readonly index: PageIndex;
   readonly writer: WriterIdentity;
   /** Called when `opened` stands in the log, before dedup begins: what was condemned until then must not be chosen. */
-  readonly beforeDedup: () => Promise<void>;
+  readonly beforeDedup: () => Promise<unknown>;
   /** The checkpoint of the same process before this one, if the catalog knows one. */
   readonly parentOf: (checkpoint: string) => Promise<string | null>;
   /** Throws unless the log says that this stream's own seal won. */

@@ -31,6 +31,7 @@ export { errorCode, StoreError, storeError, type StoreReason } from './errors.js
 export { LifeQueries, type Freed } from './catalog/life-queries.js';
 export { collect, nothingCollected, type CollectOptions, type CollectReport } from './lifecycle/collect.js';
 export { heal, type Healed } from './lifecycle/heal.js';
+export { mend } from './lifecycle/mend.js';
 export { Quarantine } from './lifecycle/quarantine.js';
 export { Leases, type Lease } from './lifecycle/leases.js';
 export { abortStale, abortStream } from './fencing.js';

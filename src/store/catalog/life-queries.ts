@@ -3,7 +3,7 @@
 // What collecting asks the catalog. "In use" is a slot that a sealed, open or damaged image names, or a deleted one that is not forgotten
 // yet: readers may be in it.
 import { guarded } from '../errors.js';
-import type { LogPosition } from '../log.js';
+import type { LogPosition, PackInfo } from '../log.js';
 import type { Db } from '../sqlite.js';
 import { keptColumns } from './rows.js';
 import type { CheckpointState } from './queries.js';
@@ -140,6 +140,15 @@ export class LifeQueries {
 
   isCondemned(pack: string): boolean {
     return this.all('SELECT 1 FROM pack_end WHERE id = ?', pack).length > 0;
+  }
+
+  /** What the log lists of a pack. */
+  packInfo(pack: string): PackInfo | undefined {
+    return this.all<PackInfo>(
+      `SELECT id, pages, raw_bytes AS rawBytes, stored_bytes AS storedBytes, stream FROM pack_file
+       WHERE id = ? AND pages IS NOT NULL`,
+      pack,
+    )[0];
   }
 
   /** Slots of a pack that sealed, open or damaged images name, as a whole bitmap. */

@@ -3,19 +3,19 @@
 // Gives pages of damaged packs a new place: what is sound in them goes into new packs, what is not is looked for, by its hash, in all
 // other packs, where it may have come with a later checkpoint. Both are moves like those of rewriting, so every catalog follows.
 import type { Codec, PageIndex } from '../../codec/native.js';
-import { isCodecError } from '../../codec/native.js';
 import { outsideEvent, type PackMove } from '../../format/events.js';
-import { HASH_BYTES } from '../../format/generated/store.js';
+import { HASH_BYTES, PACK_HEADER_BYTES } from '../../format/generated/store.js';
 import { bitmapRuns } from '../catalog/page-moves.js';
 import { countSlots } from '../catalog/slots.js';
 import type { Store } from '../store.js';
+import { mend } from './mend.js';
 import type { Quarantine } from './quarantine.js';
 import { movesOf, repack } from './rewrite.js';
 
 export interface HealEnvironment {
   readonly store: Store;
   readonly quarantine: Quarantine;
-  readonly codec: Pick<Codec, 'repack' | 'soundPages' | 'packDirectory' | 'mendPack' | 'packHeader'>;
+  readonly codec: Pick<Codec, 'repack' | 'soundPages' | 'mendPack'>;
   /** Of all packs that are sound. */
   readonly index: PageIndex;
   readonly signal?: AbortSignal;
@@ -35,7 +35,10 @@ export async function heal(env: HealEnvironment): Promise<Healed> {
   const healed = { saved_pages: 0, found_pages: 0, lost_pages: 0 };
   await env.store.catchUp();
   for (const id of env.quarantine.ids()) {
-    if (await mend(env, id)) continue;
+    if ((await mend(env, id)) === 'whole') {
+      await putBack(env, id);
+      continue;
+    }
     const { saved, found } = await healPack(env, id);
     healed.saved_pages += saved;
     healed.found_pages += found;
@@ -46,15 +49,11 @@ export async function heal(env: HealEnvironment): Promise<Healed> {
   return healed;
 }
 
-/** Puts a pack back whose pages are all there. */
-async function mend({ store, quarantine, codec }: HealEnvironment, id: string): Promise<boolean> {
-  const path = quarantine.path(id);
-  const bytes = await codec.mendPack(path, id, Buffer.from(store.log.opened.salt, 'hex'));
-  if (!bytes || store.life.isDeleted(id)) return false;
-  const { pages, rawBytes, storedBytes, stream } = await codec.packHeader(path);
-  await store.log.packs.put([{ id, pages, rawBytes, storedBytes, stream, bytes }]);
+/** Puts a pack back whose bytes are all there. */
+async function putBack({ store, quarantine }: HealEnvironment, id: string): Promise<void> {
+  const pack = store.life.packInfo(id);
+  if (pack && !store.life.isDeleted(id)) await store.log.packs.put([{ ...pack, bytes: quarantine.read(id) }]);
   quarantine.drop(id);
-  return true;
 }
 
 /** Nobody needs it any more: collecting takes it off the list. */
@@ -99,8 +98,8 @@ async function findElsewhere(
   lost: Buffer,
 ): Promise<{ moves: PackMove[]; found: number }> {
   const slots = [...bitmapRuns(lost)].flatMap(({ slot, count }) => Array.from({ length: count }, (_, i) => slot + i));
-  const directory = slots.length > 0 ? await directoryOf(env, id) : null;
-  if (!directory) return { moves: [], found: 0 };
+  if (slots.length === 0 || !env.quarantine.has(id)) return { moves: [], found: 0 };
+  const directory = env.quarantine.read(id).subarray(PACK_HEADER_BYTES);
   const hashes = Buffer.concat(slots.map((slot) => directory.subarray(slot * HASH_BYTES, (slot + 1) * HASH_BYTES)));
   if (hashes.length < slots.length * HASH_BYTES) return { moves: [], found: 0 };
   const { packs, places } = await env.index.find(hashes);
@@ -113,13 +112,4 @@ async function findElsewhere(
     found++;
   });
   return { moves: [...runs].map(([to, some]) => ({ from: id, to, runs: some })), found };
-}
-
-async function directoryOf({ codec, quarantine }: HealEnvironment, id: string): Promise<Buffer | null> {
-  try {
-    return await codec.packDirectory(quarantine.path(id));
-  } catch (error) {
-    if (isCodecError(error) && error.kind === 'pack') return null;
-    throw error;
-  }
 }
