@@ -28,7 +28,7 @@ export class DedupIndex {
   load(): Promise<PageIndex> {
     if (this.#loading) return this.#loading;
     const loading = this.leased(async () => {
-      const index = this.codec.openIndex(this.store.log.packs.dir);
+      const index = this.codec.openIndex(this.store.log.packs.headsDir);
       const listed = await this.#newPacks();
       const choosable = new Set(this.store.life.choosable());
       this.#aside = new Set(this.quarantine.ids());

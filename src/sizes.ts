@@ -17,6 +17,11 @@ export interface StoreSizes {
   /** Bytes of these distinct pages before compression. */
   readonly pack_raw_bytes: number;
   readonly pack_bytes: number;
+  /** Only where packs are brought when they are needed: those that are here now. */
+  readonly local_packs?: number;
+  readonly local_pack_bytes?: number;
+  /** What these may come to. */
+  readonly local_pack_bytes_max?: number;
   readonly log_bytes: number;
   readonly catalog_bytes: number;
   /** Packs, log and catalog together. */
@@ -28,6 +33,8 @@ export function storeSizes(store: Store): StoreSizes {
   const stats = store.catalog.stats();
   const logBytes = databaseBytes(`${store.dir}/log.db`);
   const catalogBytes = databaseBytes(`${store.dir}/catalog.db`);
+  const { packs } = store.log;
+  const local = packs.local?.();
   return {
     checkpoints: stats.checkpoints,
     image_bytes: stats.image_bytes,
@@ -38,6 +45,9 @@ export function storeSizes(store: Store): StoreSizes {
     live_pages: stats.live_pages,
     pack_raw_bytes: stats.pack_raw_bytes,
     pack_bytes: stats.pack_stored_bytes,
+    ...(local && packs.bytesMax !== null
+      ? { local_packs: local.packs, local_pack_bytes: local.bytes, local_pack_bytes_max: packs.bytesMax }
+      : {}),
     log_bytes: logBytes,
     catalog_bytes: catalogBytes,
     stored_bytes: stats.pack_stored_bytes + logBytes + catalogBytes,

@@ -131,10 +131,14 @@ async function packDamage(
   progress: Sum,
 ): Promise<string | undefined> {
   try {
-    await store.log.packs.ensureLocal([id]);
-    const pack = await env.codec.verifyPack(packPath(env.packsDir, id), id, env.salt);
-    progress.add(pack.rawBytes);
-    return undefined;
+    const hold = await store.log.packs.ensureLocal([id]);
+    try {
+      const pack = await env.codec.verifyPack(packPath(env.packsDir, id), id, env.salt);
+      progress.add(pack.rawBytes);
+      return undefined;
+    } finally {
+      hold.release();
+    }
   } catch (error) {
     if (isCodecError(error) && error.kind === 'pack') return error.message;
     if (!(error instanceof CkptError) || error.kind !== 'damaged') throw error;
@@ -172,7 +176,8 @@ function address(page: bigint): string {
 async function imageDamage(store: Store, env: VerifyEnvironment, id: string): Promise<string | undefined> {
   try {
     // Its packs have just been read through: their directories are right.
-    await rebuildImage(storedImage(store, id), -1, { ...env, trustPacks: true, onProgress: () => undefined });
+    const believing = { trustPacks: true, packsDir: store.log.packs.headsDir, onProgress: () => undefined };
+    await rebuildImage(storedImage(store, id), -1, { ...env, ...believing });
     return undefined;
   } catch (error) {
     if (error instanceof CkptError && error.kind === 'damaged') return error.message;

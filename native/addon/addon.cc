@@ -137,7 +137,8 @@ Napi::Value repack(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value lockFile(const Napi::CallbackInfo& info) {
-  if (flock(intOf(info[0], "fd"), LOCK_EX | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
+  const int kind = info[1].ToBoolean() ? LOCK_SH : LOCK_EX;
+  if (flock(intOf(info[0], "fd"), kind | LOCK_NB) == 0) return Napi::Boolean::New(info.Env(), true);
   if (errno != EWOULDBLOCK) throw ioError("flock", errno);
   return Napi::Boolean::New(info.Env(), false);
 }

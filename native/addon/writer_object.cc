@@ -7,10 +7,10 @@
 namespace ckpt {
 
 Napi::Function WriterObject::define(Napi::Env env) {
-  return DefineClass(
-      env, "ImageWriter",
-      {InstanceMethod<&WriterObject::push>("push"), InstanceMethod<&WriterObject::finish>("finish"),
-       InstanceMethod<&WriterObject::close>("close"), InstanceAccessor<&WriterObject::bytesWritten>("bytesWritten")});
+  return DefineClass(env, "ImageWriter",
+                     {InstanceMethod<&WriterObject::push>("push"), InstanceMethod<&WriterObject::finish>("finish"),
+                      InstanceMethod<&WriterObject::close>("close"), InstanceMethod<&WriterObject::brought>("brought"),
+                      InstanceAccessor<&WriterObject::bytesWritten>("bytesWritten")});
 }
 
 WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WriterObject>(info) {
@@ -30,6 +30,15 @@ WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Wr
     options.chunksMax = 1;
     options.openPacksMax = 4;
     options.eventBytesMax = 512 << 10;
+  }
+  if (!from.Get("openPacksMax").IsUndefined()) {
+    const int packs = intOf(from.Get("openPacksMax"), "openPacksMax");
+    if (packs < 1) throw Napi::RangeError::New(env, "openPacksMax: at least 1 expected");
+    options.openPacksMax = std::min(options.openPacksMax, static_cast<size_t>(packs));
+  }
+  if (from.Get("bring").IsFunction()) {
+    bring_ = Napi::Persistent(from.Get("bring").As<Napi::Function>());
+    options.supplied = true;
   }
   if (from.Get("range").IsObject()) {
     const auto range = from.Get("range").As<Napi::Object>();
@@ -98,7 +107,18 @@ void WriterObject::settle() {
     result.Set("digest", hexOf(summary->digest));
     return result;
   });
+  askForPacks();
   wakeup_->hold(*this, !pushing_.empty() || !finishing_.empty());
+}
+
+void WriterObject::askForPacks() {
+  if (!writer_ || bring_.IsEmpty()) return;
+  for (const Hash& id : writer_->takeWanted()) bring_.Call({Napi::String::New(Env(), hexOf(id))});
+}
+
+void WriterObject::brought(const Napi::CallbackInfo& info) {
+  const Hash id = packIdOf(info[0]);
+  if (writer_ && !bring_.IsEmpty()) writer_->brought(id);
 }
 
 // Descriptors and memory go now, not when the object happens to be collected.

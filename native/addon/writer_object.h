@@ -24,11 +24,14 @@ class WriterObject : public Napi::ObjectWrap<WriterObject> {
   Napi::Value push(const Napi::CallbackInfo& info);
   Napi::Value finish(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
+  void brought(const Napi::CallbackInfo& info);
   Napi::Value bytesWritten(const Napi::CallbackInfo& info);
   void settle();
+  void askForPacks();
   /** Throws a CodecError of kind cancelled after close(). */
   ImageWriter& writer();
 
+  Napi::FunctionReference bring_;  // empty: every pack is there
   std::unique_ptr<Wakeup> wakeup_;
   std::unique_ptr<ImageWriter> writer_;  // until close()
   uint64_t bytesWritten_ = 0;            // after it

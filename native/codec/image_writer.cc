@@ -6,7 +6,8 @@ namespace ckpt {
 ImageWriter::ImageWriter(const WriterOptions& options, std::function<void()> onChange)
     : options_(options),
       onChange_(std::move(onChange)),
-      packs_(options.packsDir, options.openPacksMax),
+      supply_(options.supplied ? std::make_unique<PackSupply>(options.packsDir, onChange_) : nullptr),
+      packs_(options.packsDir, options.openPacksMax, supply_.get()),
       building_(std::make_shared<Job>()) {
   static const uint8_t zeroPage[kPageBytes] = {};
   zeroHash_ = PageHasher(options.salt).hash(zeroPage);
@@ -65,6 +66,7 @@ void ImageWriter::fail(std::exception_ptr error) {
     changed_.notify_all();
   }
   stop_.set();
+  if (supply_) supply_->stop();
   onChange_();
 }
 

@@ -31,6 +31,7 @@ namespace ckpt {
 struct WriterOptions {
   int fd = -1;              // -1: nothing is written, the image is only rebuilt and verified
   bool trustPacks = false;  // with fd -1: the packs' directories are believed, their pages not read
+  bool supplied = false;    // packs whose file is missing are wanted, and brought by the owner
   Salt salt = {};
   std::string packsDir;
   unsigned threads = 0;  // 0: defaultThreads()
@@ -69,6 +70,10 @@ class ImageWriter {
   void finish();
   /** After finish(), when everything is written. Throws the CodecError that ended the writer. */
   std::optional<WriterSummary> takeFinished();
+  /** With `supplied`: packs that threads wait for, told once each; onChange says when there may be some. */
+  std::vector<Hash> takeWanted() { return supply_ ? supply_->takeWanted() : std::vector<Hash>(); }
+  /** The pack's file is there now. */
+  void brought(const Hash& id) { supply_->brought(id); }
   /** Stops and joins the threads. Idempotent. */
   void close();
   uint64_t bytesWritten() const { return bytesWritten_; }
@@ -95,6 +100,7 @@ class ImageWriter {
   const WriterOptions options_;
   const std::function<void()> onChange_;
   StopEvent stop_;
+  const std::unique_ptr<PackSupply> supply_;
   PackCache packs_;
   Hash zeroHash_;
   std::atomic<uint64_t> bytesWritten_{0};

@@ -2,6 +2,7 @@
 #include "codec/pack_file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -27,6 +28,8 @@ PackFile::PackFile(const std::string& path, const std::string& id) : id_(id) {
     if (errno == ENOENT) throw packError(id, "the file " + path + " is missing");
     throw ioError("open " + path, errno);
   }
+  // Where packs are a cache, whoever makes room leaves alone what is locked. It is no loss where a file system has no locks.
+  (void)flock(fd_.get(), LOCK_SH);
   struct stat status;
   if (fstat(fd_.get(), &status) < 0) throw ioError("stat " + path, errno);
   readAt(&header_, sizeof header_, 0);
@@ -58,7 +61,8 @@ PackFile::PackFile(const std::string& path, const std::string& id) : id_(id) {
   }
   offsets_.push_back(offset);
   require(header_.stored_bytes == offset, "stored size is not the sum of the frames");
-  require(static_cast<uint64_t>(status.st_size) == framesAt_ + offset + kHashBytes, "the file has the wrong size");
+  const auto size = static_cast<uint64_t>(status.st_size);
+  require(size == framesAt_ + offset + kHashBytes || size == framesAt_, "the file has the wrong size");
 }
 
 size_t PackFile::frameRawBytes(uint32_t frame) const {

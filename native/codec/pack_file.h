@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Reading packs: header, page directory (a hash a slot), frame table, frames, digest (format/store.mjs). A PackFile keeps the
-// first three, some 70 KiB at most; frames are read when they are wanted.
+// first three, some 70 KiB at most; frames are read when they are wanted. Of a file that ends before its frames, the head of a pack, they
+// cannot be.
 #ifndef CKPT_CODEC_PACK_FILE_H
 #define CKPT_CODEC_PACK_FILE_H
 
@@ -23,7 +24,7 @@ struct PackReport {
 class PackFile {
  public:
   /**
-   * Opens a pack and checks its structure. `id` is for errors. Throws CodecError of kind pack when it is missing or damaged,
+   * Opens a pack and checks its structure; the file is locked (flock, shared) as long as this lives. `id` is for errors. Throws CodecError of kind pack when it is missing or damaged,
    * io when it cannot be read.
    */
   PackFile(const std::string& path, const std::string& id);

@@ -2,6 +2,7 @@
 #include "pager/page_source.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 
 #include "codec/error.h"
 
@@ -19,8 +20,10 @@ PageSource::PageSource(const RestartPlan* plan, std::string packsDir)
 void PageSource::pin() {
   for (uint32_t pack = 0; pack < plan_.packs(); pack++) {
     UniqueFd fd(::open(packPathOf(packsDir_, hexOf(plan_.packId(pack))).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) continue;
+    (void)flock(fd.get(), LOCK_SH);  // as PackFile does
     std::lock_guard<std::mutex> lock(mutex_);
-    if (fd) pins_[pack] = std::move(fd);
+    pins_[pack] = std::move(fd);
   }
 }
 

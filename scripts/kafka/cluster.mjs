@@ -14,7 +14,7 @@ import { capture, Failure, installed } from '../lib/run.mjs';
 import { bringJars } from './jars.mjs';
 
 /** How long a broker may take to answer, on a machine that is busy with other things. */
-const READY_MS = 120_000;
+const READY_MS = 300_000;
 const STOP_MS = 20_000;
 
 const log4j = `log4j.rootLogger=WARN, out

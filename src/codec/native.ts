@@ -111,6 +111,13 @@ export interface WriterOptions {
    * stretch whole, with zeros where there is no page, which are holes in a file. The digest is all zero.
    */
   readonly segments?: Float64Array;
+  /** At most so many packs are open at once, a descriptor each; their files are locked (flock, shared) meanwhile. */
+  readonly openPacksMax?: number;
+  /**
+   * Called with the id of each pack that is needed and whose file is not there; it must not throw. The writer waits until brought() was
+   * called for it, and opens the file then and there. Without it, a missing pack is damage.
+   */
+  readonly bring?: (pack: string) => void;
   /** Only with fd -1: directories of packs are believed, and no page is read. What verifyPack() has found sound may be. */
   readonly trustPacks?: boolean;
 }
@@ -130,6 +137,8 @@ export interface ImageWriter {
   push(events: readonly StreamEvent[]): Promise<void>;
   /** Resolves when everything is written. With a range, `digest` means nothing. */
   finish(): Promise<{ readonly bytes: number; readonly pages: number; readonly digest: string }>;
+  /** A pack that `bring` was called with is there, as far as it can be had. */
+  brought(pack: string): void;
   close(): void;
   readonly bytesWritten: number;
 }
@@ -215,8 +224,11 @@ export interface Codec {
     sources: readonly RepackSource[],
     options: { readonly salt: Buffer; readonly logId: Buffer; readonly stream: string; readonly level?: number },
   ): Promise<Repacked>;
-  /** flock(LOCK_EX | LOCK_NB): false when somebody else has it. It goes with the last descriptor of this opening of the file. */
-  lockFile(fd: number): boolean;
+  /**
+   * flock(LOCK_EX | LOCK_NB), or LOCK_SH when it is to be shared: false when somebody else has it. It goes with the last descriptor of
+   * this opening of the file.
+   */
+  lockFile(fd: number, shared?: boolean): boolean;
   /** Rejects bad structure with a CodecError of kind `event`. */
   pagesInfo(value: Buffer): PagesInfo;
   /** Goes on with a CRC-32C: `crc` is the value so far, 0 at the start. */

@@ -5,7 +5,7 @@ import { closeSync, mkdirSync } from 'node:fs';
 import type { Codec } from '../codec/native.js';
 import type { StoredImage } from './rebuild.js';
 import { planRestart } from './plan.js';
-import type { LazySource } from './task-restart.js';
+import { TaskRestart, type LazySource } from './task-restart.js';
 import { WarmRestarter } from './warm-restarter.js';
 
 /** Plans kept: a checkpoint of 4 GiB has some hundred KiB. */
@@ -36,6 +36,20 @@ export class LazyRestarts {
 
   /** Hands the source of a checkpoint's pages to the work. CkptError, CodecError. */
   async with<T>(image: StoredImage, work: (source: LazySource) => Promise<T> | T): Promise<T> {
+    // Packs that could go again stay until the pager has them open, which it does before the task runs.
+    const hold = image.supply ? await image.prepare() : undefined;
+    try {
+      const result = await this.#withPlan(image, work);
+      const opened = result instanceof TaskRestart ? result.running : Promise.resolve();
+      void opened.catch(() => undefined).then(() => hold?.release());
+      return result;
+    } catch (error) {
+      hold?.release();
+      throw error;
+    }
+  }
+
+  async #withPlan<T>(image: StoredImage, work: (source: LazySource) => Promise<T> | T): Promise<T> {
     const plan = await this.#plan(image);
     plan.users++;
     try {

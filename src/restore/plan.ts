@@ -6,8 +6,12 @@ import type { StoredImage } from './rebuild.js';
 
 /** Makes the plan of a lazy restart; the caller closes its descriptor. CkptError, CodecError. */
 export async function planRestart(image: StoredImage, codec: Codec, salt: Buffer): Promise<number> {
-  await image.prepare();
-  const builder = codec.openPlan({ checkpoint: image.id, salt });
-  for (const batch of image.events()) builder.push(batch);
-  return builder.finish(image.bytes);
+  const hold = await image.prepare();
+  try {
+    const builder = codec.openPlan({ checkpoint: image.id, salt });
+    for (const batch of image.events()) builder.push(batch);
+    return builder.finish(image.bytes);
+  } finally {
+    hold.release();
+  }
 }

@@ -5,6 +5,19 @@
 import { CkptError } from '../format/errors.js';
 import { isCodecError, type ByteRange, type Codec, type ImageWriter, type StreamEvent } from '../codec/native.js';
 
+/** Something that stays as it is until it is released. */
+export interface Hold {
+  release(): void;
+}
+
+/** Where packs are brought when they are needed. */
+export interface PackSupply {
+  /** Packs that may be open at once. */
+  readonly openPacksMax: number;
+  /** Makes a pack be there until it is released. StoreError. */
+  readonly hold: (pack: string) => Promise<Hold>;
+}
+
 /** A sealed image as the catalog gives it. */
 export interface StoredImage {
   readonly id: string;
@@ -15,8 +28,10 @@ export interface StoredImage {
   readonly events: () => Iterable<readonly StreamEvent[]>;
   /** Ids of the packs that the image needs, in one order always. */
   readonly packs: () => readonly string[];
-  /** Makes them be there. */
-  readonly prepare: () => Promise<void>;
+  /** Makes them be there until they are released. */
+  readonly prepare: () => Promise<Hold>;
+  /** Brings them one by one, as they are needed, in place of prepare(). */
+  readonly supply?: PackSupply;
   /** Checkpoints that use a pack. */
   readonly touching: (pack: string) => readonly string[];
 }
@@ -70,8 +85,24 @@ export async function withWriter<T>(
   work: (writer: ImageWriter) => Promise<T>,
 ): Promise<T> {
   env.signal?.throwIfAborted();
-  await image.prepare();
+  // Whoever trusts packs has seen them, and reads their directories only.
+  const supply = env.trustPacks ? undefined : image.supply;
+  const held = supply || env.trustPacks ? undefined : await image.prepare();
   const { fd, salt, packsDir, threads, range, segments } = env;
+  let missed: Error | undefined;
+  const bring = (pack: string): void => {
+    supply?.hold(pack).then(
+      (hold) => {
+        // It opens the file, which then stays without being held.
+        writer.brought(pack);
+        hold.release();
+      },
+      (error: unknown) => {
+        missed ??= error as Error;
+        writer.close();
+      },
+    );
+  };
   const writer = env.codec.openWriter({
     fd,
     salt,
@@ -81,6 +112,7 @@ export async function withWriter<T>(
     ...(segments === undefined ? {} : { segments }),
     frugal: env.frugal ?? false,
     trustPacks: env.trustPacks ?? false,
+    ...(supply ? { bring, openPacksMax: supply.openPacksMax } : {}),
   });
   const stop = (): void => writer.close();
   env.signal?.addEventListener('abort', stop, { once: true });
@@ -88,8 +120,9 @@ export async function withWriter<T>(
   try {
     return await work(writer);
   } catch (error) {
-    throw explain(error, image, env.signal);
+    throw missed && !env.signal?.aborted ? missed : explain(error, image, env.signal);
   } finally {
+    held?.release();
     clearInterval(ticker);
     env.signal?.removeEventListener('abort', stop);
     writer.close();

@@ -3,7 +3,7 @@
 // The log of a store that is not there: it reads as empty and takes nothing. Looking must not create a store.
 import type { LogOpened } from '../format/events.js';
 import { StoreError } from './errors.js';
-import type { EventLog, LogBatch, LogPosition, PackBatch, PackStore } from './log.js';
+import { nothingHeld, type EventLog, type LogBatch, type LogPosition, type PackBatch, type PackStore } from './log.js';
 import { newLogOpened } from './new-log.js';
 
 export class AbsentLog implements EventLog {
@@ -15,12 +15,15 @@ export class AbsentLog implements EventLog {
   constructor(readonly place: string) {
     this.packs = {
       dir: `${place}/packs`,
+      headsDir: `${place}/packs`,
+      bytesMax: null,
       put: () => this.refuse('put packs'),
       read: (): AsyncIterable<PackBatch> => nothing(),
       remove: () => this.refuse('remove packs'),
       sweep: () => Promise.resolve(0),
       ensureLocal: async (ids) => {
         if (ids.length > 0) await this.refuse('open packs');
+        return nothingHeld;
       },
     };
   }

@@ -35,7 +35,7 @@ export { mend } from './lifecycle/mend.js';
 export { Quarantine } from './lifecycle/quarantine.js';
 export { Leases, type Lease } from './lifecycle/leases.js';
 export { abortStale, abortStream } from './fencing.js';
-export type { EventLog, LogBatch, LogPosition, NewPack, PackBatch, PackInfo, PackStore } from './log.js';
+export type { EventLog, LogBatch, LogPosition, NewPack, PackBatch, PackHold, PackInfo, PackStore } from './log.js';
 export { currentWriter, isGone, processStartTicks } from './machine.js';
 export { openStore, type Store, type StoreOptions } from './store.js';
 

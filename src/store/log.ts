@@ -35,6 +35,21 @@ export interface NewPack extends PackInfo {
   readonly bytes: Buffer;
 }
 
+/** Packs that are there and stay. */
+export interface PackHold {
+  /** They need not stay any longer. Idempotent. */
+  release(): void;
+}
+
+/** Of packs that stay anyway. */
+export const nothingHeld: PackHold = { release: () => undefined };
+
+/** What is here of packs that are brought when they are needed. */
+export interface LocalPacks {
+  readonly packs: number;
+  readonly bytes: number;
+}
+
 export interface PackBatch {
   readonly packs: readonly PackInfo[];
   /** Position of the store's own counting to go on from. */
@@ -45,12 +60,21 @@ export interface PackBatch {
 export interface PackStore {
   /** Directory of the local files; packPath(dir, id) is the file of a pack. */
   readonly dir: string;
+  /**
+   * Directory with a file of every listed pack that begins as the pack does, with its header and page directory: `dir`, unless packs are
+   * brought when they are needed.
+   */
+  readonly headsDir: string;
+  /** Bytes that the files under `dir` may come to, unless more is in use at once; null: all packs are there. */
+  readonly bytesMax: number | null;
+  /** Where packs are brought when they are needed: what is here. */
+  local?(): LocalPacks;
   /** Durable when it resolves, the file and its name. A pack that is there already is left as it is. */
   put(packs: readonly NewPack[]): Promise<void>;
   /** Packs put since a position of this store's own counting (0: all), in order, up to the end at the time of the call. */
   read(from: number): AsyncIterable<PackBatch>;
-  /** Makes the files of these packs be there. StoreError reason `damaged` naming those that cannot be had. */
-  ensureLocal(ids: readonly string[]): Promise<void>;
+  /** Makes the files of these packs be there until they are released. StoreError reason `damaged` naming those that cannot be had. */
+  ensureLocal(ids: readonly string[]): Promise<PackHold>;
   /**
    * Takes packs away whose deletion stands in the log; those that are not there are passed over. First nobody is told of them any more, then
    * their files go. StoreError.

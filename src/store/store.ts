@@ -157,7 +157,7 @@ class OpenedStore implements Store {
     this.dir = options.dir;
     this.codec = options.codec;
     this.catalog = new CatalogQueries(db, catalogPath);
-    this.looks = new CatalogLooks(db, catalogPath, log.packs.dir, this.catalog);
+    this.looks = new CatalogLooks(db, catalogPath, log.packs.headsDir, this.catalog);
     this.life = new LifeQueries(db, catalogPath);
     this.projection = new Projection(db, catalogPath, options.codec);
   }
@@ -188,12 +188,12 @@ class OpenedStore implements Store {
   }
 
   openSql(): SqlSession {
-    return openSql(this.exists ? this.catalogPath : this.db.serialize(), this.log.packs.dir);
+    return openSql(this.exists ? this.catalogPath : this.db.serialize(), this.log.packs.headsDir);
   }
 
   askSql(query: string, options?: AskOptions): Promise<SqlAnswer> {
     const catalog = this.exists ? resolve(this.catalogPath) : null;
-    return askSql({ catalog, packsDir: resolve(this.log.packs.dir), query }, options);
+    return askSql({ catalog, packsDir: resolve(this.log.packs.headsDir), query }, options);
   }
 
   giveBack(): void {

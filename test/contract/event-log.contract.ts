@@ -342,6 +342,7 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
         const asked: string[] = [];
         expect(await log.packs.sweep((id) => asked.push(id) > 0 && id === orphan.id)).toBe(1);
         expect(asked.sort()).toEqual([orphan.id, kept.id].sort());
+        await log.packs.ensureLocal([listed.id]);
         expect([listed, orphan, kept].map(({ id }) => existsSync(packPath(log.packs.dir, id)))).toEqual([
           true,
           false,

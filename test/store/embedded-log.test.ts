@@ -115,7 +115,7 @@ describe('log.db', () => {
     const tmp = join(dir, 'packs/tmp');
     expect(readdirSync(tmp)).toEqual([]);
     mkdirSync(tmp, { recursive: true });
-    const { temporaryName } = await import('../../src/store/embedded/pack-files.js');
+    const { temporaryName } = await import('../../src/store/embedded/pack-folder.js');
     const mine = temporaryName();
     const parts = mine.split('-');
     const dead = [...parts.slice(0, 4), '1', '1'].join('-');

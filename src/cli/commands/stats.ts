@@ -39,6 +39,7 @@ function linesOf(stats: StoreSizes): [string, string][] {
       'packs',
       `${humanCount(stats.packs)} with ${humanCount(stats.stored_pages)} distinct pages, ${humanBytes(stats.pack_bytes)}`,
     ],
+    ...hereOf(stats),
     ['in use', `${humanCount(stats.live_pages)} pages, ${share(stats.live_pages, stats.stored_pages)} of those stored`],
     ['log', humanBytes(stats.log_bytes)],
     ['catalog', humanBytes(stats.catalog_bytes)],
@@ -49,6 +50,13 @@ function linesOf(stats: StoreSizes): [string, string][] {
         `together ${times(stats.image_bytes, stats.stored_bytes)}`,
     ],
   ];
+}
+
+/** Where packs are brought when they are needed. */
+function hereOf({ local_packs, local_pack_bytes, local_pack_bytes_max }: StoreSizes): [string, string][] {
+  if (local_packs === undefined || local_pack_bytes === undefined || local_pack_bytes_max === undefined) return [];
+  const most = humanBytes(local_pack_bytes_max);
+  return [['here', `${humanCount(local_packs)} of these packs, ${humanBytes(local_pack_bytes)} of at most ${most}`]];
 }
 
 function times(whole: number, part: number): string {

@@ -40,11 +40,27 @@ const first: Migration = (db) => {
   db.prepare("INSERT INTO sqlite_sequence (name, seq) VALUES ('pack', ?)").run(Date.now() * POSITIONS_PER_MS);
 };
 
+/** Packs whose files are here, where they are brought when they are needed; `used` ascends with every use. */
+const local: Migration = (db) => {
+  db.exec(`
+    CREATE TABLE pack_local (
+      id    TEXT    PRIMARY KEY,
+      bytes INTEGER NOT NULL,
+      used  INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX pack_local_used ON pack_local (used);
+  `);
+};
+
 /**
  * "ckpK". A power cut may undo the last commits: what they said stands in the topic and is brought from there once more, under positions of its
  * own (`skipPositionsOfOtherBoots`), because the catalog may have passed the old ones.
  */
-export const cacheSchema: SqliteSchema = { applicationId: 0x636b704b, migrations: [first], synchronous: 'NORMAL' };
+export const cacheSchema: SqliteSchema = {
+  applicationId: 0x636b704b,
+  migrations: [first, local],
+  synchronous: 'NORMAL',
+};
 
 /** More rows than a power cut could undo. */
 const POSITIONS_PER_BOOT = 1_000_000_000;

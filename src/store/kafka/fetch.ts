@@ -16,6 +16,7 @@ export async function fetchOnce(
   partition: number,
   from: number,
   end: number,
+  bytesMax = FETCH_BYTES,
 ): Promise<{ records: FetchedRecord[]; next: number }> {
   const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
   if (leader === undefined) throw new StoreError(noPartition(topic, partition));
@@ -25,8 +26,8 @@ export async function fetchOnce(
     isolationLevel: 0,
     maxWaitTime: WAIT_MS,
     minBytes: 1,
-    maxBytes: FETCH_BYTES,
-    topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes: FETCH_BYTES }] }],
+    maxBytes: bytesMax,
+    topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes: bytesMax }] }],
   });
   const found = responses[0]?.partitions[0];
   const messages = found?.messages ?? [];

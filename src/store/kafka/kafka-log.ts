@@ -16,6 +16,7 @@ import { cacheSchema, skipPositionsOfOtherBoots } from './cache-schema.js';
 import { KafkaClient } from './client.js';
 import { eventMessage, loggedEvent } from './event-messages.js';
 import { KafkaPacks } from './kafka-packs.js';
+import { PacksTopic } from './packs-topic.js';
 import { partitionOf } from './partition.js';
 import { packMessages, unpackMessages, type OpenedTopics } from './protocol.js';
 import { kafkaPlace, parseKafkaUrl } from './url.js';
@@ -41,8 +42,14 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog |
       return null;
     }
     const cache = openCache(options.dir, place, opened.opened);
-    const log = new KafkaLog(client, cache, place, options.dir, opened);
-    if (options.create) log.packs.removeLeftovers();
+    const packs = new KafkaPacks(
+      cache,
+      new PacksTopic(client, place, opened.packPartitions),
+      options.dir,
+      settings.packsBytesMax,
+    );
+    if (options.create || settings.packsBytesMax !== null) packs.removeLeftovers();
+    const log = new KafkaLog(client, cache, place, packs, opened);
     return log;
   } catch (cause) {
     await client.close();
@@ -84,19 +91,17 @@ function openCache(dir: string, place: string, opened: LogOpened): Db {
 export class KafkaLog implements EventLog {
   readonly kind = 'kafka';
   readonly opened: LogOpened;
-  readonly packs: KafkaPacks;
   private readonly spread: number;
 
   constructor(
     private readonly client: KafkaClient,
     private readonly cache: Db,
     readonly place: string,
-    dir: string,
-    { opened, spread, packPartitions }: OpenedTopics,
+    readonly packs: KafkaPacks,
+    { opened, spread }: OpenedTopics,
   ) {
     this.opened = opened;
     this.spread = spread;
-    this.packs = new KafkaPacks(cache, client, place, dir, packPartitions);
   }
 
   end(): Promise<LogPosition> {

@@ -50,8 +50,14 @@ export interface Calls {
   ends: { args: { topic: TopicName }; result: number[] };
   /** Durable when it resolves; offsets of the messages. */
   send: { args: { topic: TopicName; partition: number; messages: Parcel }; result: number[] };
-  /** Messages from an offset on, at least one when there is one before `end`; `next` never passes `end`. */
-  fetch: { args: { topic: TopicName; partition: number; from: number; end: number }; result: Fetched };
+  /**
+   * Messages from an offset on, at least one when there is one before `end`, of whole batches up to `bytesMax`, but one batch at least;
+   * `next` never passes `end`.
+   */
+  fetch: {
+    args: { topic: TopicName; partition: number; from: number; end: number; bytesMax?: number };
+    result: Fetched;
+  };
 }
 export type CallName = keyof Calls;
 

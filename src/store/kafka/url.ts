@@ -23,17 +23,25 @@ export interface KafkaSettings {
   readonly partitions: number;
   /** Replicas of topics that are made; -1: as the brokers are set. */
   readonly replication: number;
+  /** Bytes that the files of packs may take here, which are brought when they are needed; null: all packs are kept. */
+  readonly packsBytesMax: number | null;
   /** How long one request may take. */
   readonly requestTimeoutMs: number;
   /** How long work goes on being tried again while the cluster does not answer. */
   readonly retryMs: number;
 }
 
-const defaults = { partitions: 4, replication: -1, 'request-timeout-ms': 15_000, 'retry-ms': 60_000 };
+const defaults = {
+  partitions: 4,
+  replication: -1,
+  'request-timeout-ms': 15_000,
+  'retry-ms': 60_000,
+  'packs-bytes-max': 1 << 30,
+};
 const mechanisms: readonly string[] = ['plain', 'scram-sha-256', 'scram-sha-512'];
 const names = [
   ...['tls', 'ca', 'cert', 'key', 'sasl', 'user', 'password', 'password-file'],
-  ...['partitions', 'replication', 'request-timeout-ms', 'retry-ms'],
+  ...['partitions', 'replication', 'request-timeout-ms', 'retry-ms', 'packs', 'packs-bytes-max'],
 ];
 
 const shape = /^kafka:\/\/(?:([^@/?#]*)@)?([^@/?#]+)\/([^/?#]+)\/?(?:\?([^#]*))?$/;
@@ -68,6 +76,7 @@ export function parseKafkaUrl(url: string): KafkaSettings {
     sasl: readSasl(parameters),
     partitions: integer(parameters, 'partitions', 1, 1000),
     replication: integer(parameters, 'replication', -1, 100),
+    packsBytesMax: readPacks(parameters),
     requestTimeoutMs: integer(parameters, 'request-timeout-ms', 100, 600_000),
     retryMs: integer(parameters, 'retry-ms', 0, 3_600_000),
   };
@@ -118,6 +127,14 @@ function readSasl(parameters: ReadonlyMap<string, string>): KafkaSettings['sasl'
   const password = parameters.get('password') ?? (file === undefined ? undefined : readText(file).trimEnd());
   if (user === undefined || password === undefined) refuse('sasl needs a user and a password');
   return { mechanism: mechanism as SaslMechanism, username: user, password };
+}
+
+/** A budget alone means on demand. */
+function readPacks(parameters: ReadonlyMap<string, string>): number | null {
+  const bytesMax = integer(parameters, 'packs-bytes-max', 1, Number.MAX_SAFE_INTEGER);
+  const packs = parameters.get('packs') ?? (parameters.has('packs-bytes-max') ? 'on-demand' : 'all');
+  if (packs !== 'all' && packs !== 'on-demand') refuse(`packs is all or on-demand, not '${packs}'`);
+  return packs === 'all' ? null : bytesMax;
 }
 
 function integer(

@@ -59,10 +59,12 @@ const calls: { [N in CallName]: (args: Calls[N]['args']) => Promise<Calls[N]['re
     }),
   send: ({ topic, partition, messages }) =>
     producers[topic].send(topicOf(settings, topic), partition, unpackMessages(messages)),
-  fetch: async ({ topic, partition, from, end }) => {
+  fetch: async ({ topic, partition, from, end, bytesMax }) => {
     const name = topicOf(settings, topic);
     try {
-      const { records, next } = await reading.retried((cluster) => fetchOnce(cluster, name, partition, from, end));
+      const { records, next } = await reading.retried((cluster) =>
+        fetchOnce(cluster, name, partition, from, end, bytesMax),
+      );
       return { messages: packMessages(records.map(messageOf)), next };
     } catch (error) {
       if (kafkaErrorType(error) !== 'OFFSET_OUT_OF_RANGE') throw error;

@@ -8,7 +8,7 @@
 // collector that did not see the lease had appended its events before, so whoever holds the lease sees them.
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { Codec } from '../../codec/native.js';
-import { temporaryName } from '../embedded/pack-files.js';
+import { temporaryName } from '../embedded/pack-folder.js';
 import { errorCode, StoreError, storeError } from '../errors.js';
 import type { LogPosition } from '../log.js';
 

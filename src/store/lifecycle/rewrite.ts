@@ -7,11 +7,14 @@ import { packPath, type Codec, type Repacked, type RepackSource } from '../../co
 import type { PackMove } from '../../format/events.js';
 import { PACK_PAGES_MAX } from '../../format/generated/store.js';
 import { REWRITTEN } from '../catalog/life-queries.js';
+import { StoreError } from '../errors.js';
 import type { Store } from '../store.js';
 
 /** Moves of one event; a pack has at most a thousand runs, ten bytes each, mostly some. */
 const MOVES_PER_EVENT = 64;
 const RUNS_PER_EVENT = 30_000;
+/** A pack is closed at 900 KB. */
+const SOURCE_BYTES_MAX = 1 << 20;
 const LOST = 0xffffffff;
 const RUN_WORDS = 5;
 
@@ -36,21 +39,38 @@ interface Wanted {
 
 /** Copies the wanted pages of packs and puts the new packs; what is to be said of them comes in batches of one event. */
 export async function* rewritePacks(env: RewriteEnvironment, packs: Iterable<Wanted>): AsyncGenerator<MoveBatch> {
-  const { dir } = env.store.log.packs;
+  const { dir, bytesMax } = env.store.log.packs;
+  const sourcesMax = Math.max(1, Math.floor((bytesMax ?? Infinity) / SOURCE_BYTES_MAX));
   const batch = new Gathering();
   let group: RepackSource[] = [];
   let pages = 0;
   for (const { id, slots, used } of packs) {
-    if (group.length > 0 && pages + used > PACK_PAGES_MAX) {
-      batch.add(group, await repack(env, group));
+    if (group.length > 0 && (pages + used > PACK_PAGES_MAX || group.length >= sourcesMax)) {
+      batch.add(group, await repackHeld(env, group));
       [group, pages] = [[], 0];
       if (batch.isFull) yield batch.take();
     }
     group.push({ path: packPath(dir, id), id, slots });
     pages += used;
   }
-  if (group.length > 0) batch.add(group, await repack(env, group));
+  if (group.length > 0) batch.add(group, await repackHeld(env, group));
   if (!batch.isEmpty) yield batch.take();
+}
+
+/** The same where packs are brought when they are needed: these stay until they are read. */
+async function repackHeld(env: RewriteEnvironment, sources: readonly RepackSource[]): Promise<Repacked> {
+  const { packs } = env.store.log;
+  if (packs.bytesMax === null) return repack(env, sources);
+  const holds = await Promise.allSettled(sources.map(({ id }) => packs.ensureLocal([id])));
+  try {
+    for (const one of holds) {
+      // A pack that is nowhere is like one that cannot be read: its pages are not moved.
+      if (one.status === 'rejected' && !isDamage(one.reason)) throw one.reason;
+    }
+    return await repack(env, sources);
+  } finally {
+    for (const one of holds) if (one.status === 'fulfilled') one.value.release();
+  }
 }
 
 /** Copies pages out of pack files, wherever these are, and puts the new packs. */
@@ -97,6 +117,10 @@ export function movesOf(
   }
   const moves = [...byPack].map(([pack, runs]) => ({ from, to: repacked.packs[pack]?.id ?? '', runs }));
   return { moves, pages, lost };
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof StoreError && error.reason === 'damaged';
 }
 
 class Gathering {

@@ -3,7 +3,7 @@
 // A log in memory that refuses nothing: doubles, holes and late events stand in it as they may in a log of many machines.
 import { EVENT_SCHEMA } from '../../../src/format/generated/store.js';
 import type { EventMessage, LoggedEvent } from '../../../src/format/events.js';
-import type { EventLog, LogBatch, LogPosition, PackInfo } from '../../../src/store/log.js';
+import { nothingHeld, type EventLog, type LogBatch, type LogPosition, type PackInfo } from '../../../src/store/log.js';
 
 export class MemoryLog implements EventLog {
   readonly kind = 'embedded';
@@ -23,7 +23,9 @@ export class MemoryLog implements EventLog {
       this.packList.splice(0, this.packList.length, ...this.packList.filter((pack) => !ids.includes(pack.id)));
     },
     sweep: async (): Promise<number> => 0,
-    ensureLocal: async (): Promise<void> => undefined,
+    headsDir: '',
+    bytesMax: null,
+    ensureLocal: async () => nothingHeld,
     read: (from: number) => this.readPacks(from),
   };
   private readonly partitions: LoggedEvent[][];
