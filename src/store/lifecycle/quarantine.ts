@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { packPath } from '../../codec/native.js';
 import { makeDirectory, syncDirectoryNow } from '../directories.js';
-import { temporaryName } from '../embedded/pack-files.js';
+import { temporaryName } from '../embedded/pack-folder.js';
 import { errorCode, storeError } from '../errors.js';
 
 export class Quarantine {
