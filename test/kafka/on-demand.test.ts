@@ -7,12 +7,15 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { packPath } from '../../src/codec/native.js';
 import { buildImage, plainShape, rowOfPages } from '../support/image-generator.js';
 import { newCluster } from './support/broker.js';
 import { runCkpt, startCkpt, type Ended } from './support/ckpt.js';
 import { newDirectory, newPrefix, removeDirectory, urlOf } from './support/topics.js';
+
+/** Many commands one after the other, on machines that may be busy. */
+vi.setConfig({ testTimeout: 600_000 });
 
 const program = fileURLToPath(new URL('../../bin/ckpt', import.meta.url));
 const MIB = 1 << 20;

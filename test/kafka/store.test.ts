@@ -3,13 +3,16 @@
 // The commands over a log on Kafka: several machines (stores of their own), one cluster.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openKafkaLog } from '../../src/store/kafka/kafka-log.js';
 import { problemOf } from '../../src/store/kafka/topics.js';
 import { kafkaPlace, parseKafkaUrl } from '../../src/store/kafka/url.js';
 import { buildImage, plainShape, rowOfPages } from '../support/image-generator.js';
 import { runCkpt, withFreshCatalog } from './support/ckpt.js';
 import { newDirectory, newPrefix, plainClient, removeDirectory, sendForeign, urlOf } from './support/topics.js';
+
+/** Many commands one after the other, on machines that may be busy. */
+vi.setConfig({ testTimeout: 600_000 });
 
 function image(seed: number, pages = 300): Buffer {
   return buildImage(plainShape(2, { seed, mappings: [rowOfPages(pages, 'repeated', 'text', 'noise', 'zero')] })).bytes;
