@@ -59,7 +59,10 @@ export async function measureScale(dir, { checkpoints, pages, processes, share, 
   figure('start-up of the catalog', opened.ms / 1000, 's', 2);
   const ckpt = opened.result;
   const id = store.checkpoints[Math.floor(checkpoints / 2)];
-  figure('ls, all checkpoints', await medianMs(() => ckpt.list()), 'ms', 50);
+  const { listText, shownColumns } = await at('cli/commands/ls.js');
+  const listed = async () => listText(await ckpt.list({ columns: shownColumns }), false);
+  figure('ls, all checkpoints', await medianMs(listed), 'ms', 50);
+  figure('ls, all checkpoints, every column', await medianMs(() => ckpt.list()), 'ms');
   figure('ls, the last 50', await medianMs(() => ckpt.list({ last: 50 })), 'ms', 50);
   figure(
     'show',
@@ -71,7 +74,8 @@ export async function measureScale(dir, { checkpoints, pages, processes, share, 
   figure('diff of two checkpoints', await medianMs(() => ckpt.diff(id, other)), 'ms', 1000);
   await ckpt.close();
   for (const [name, args] of [
-    ['ckpt ls, the process', ['ls', '-n', '50']],
+    ['ckpt ls, the process', ['ls']],
+    ['ckpt ls -n 50, the process', ['ls', '-n', '50']],
     ['ckpt show, the process', ['show', id]],
   ]) {
     figure(name, await medianMs(() => runCommand(bin, path, args)), 'ms');

@@ -21,6 +21,8 @@ export type {
   Growth,
   GrowthStep,
   ImageDiff,
+  ListChoice,
+  ListColumn,
   ListOptions,
   ProcessSeries,
   RecordEntry,

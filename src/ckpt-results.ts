@@ -14,6 +14,8 @@ export type {
   Growth,
   GrowthStep,
   ImageDiff,
+  ListChoice,
+  ListColumn,
   ListOptions,
   ProcessSeries,
   CollectOptions,

@@ -17,7 +17,6 @@ import type {
 } from './ckpt-options.js';
 import { loadCodec, type Codec, type ImageSummary } from './codec/native.js';
 import { copySource, ingestCopy } from './copy.js';
-import type { DedupIndex } from './dedup-index.js';
 import { CkptError } from './format/errors.js';
 import { outsideEvent, type EventMessage } from './format/events.js';
 import type { Restored } from './format/events.js';
@@ -48,7 +47,8 @@ import {
   type GrowthStep,
   type ImageDiff,
   type KindRun,
-  type ListOptions,
+  type ListChoice,
+  type ListColumn,
   type ProcessSeries,
   type RecordEntry,
   type SqlAnswer,
@@ -66,7 +66,6 @@ export type * from './ckpt-options.js';
 export type * from './ckpt-results.js';
 
 export class Ckpt {
-  readonly #index: DedupIndex;
   readonly #trust: Trust;
   readonly #leases: Leases;
   #lazy: LazyRestarts | undefined;
@@ -78,7 +77,6 @@ export class Ckpt {
   ) {
     this.#leases = new Leases(store.dir, codec);
     this.#trust = new Trust(store, codec, this.#leases, (what, work) => this.#leased(what, work));
-    this.#index = this.#trust.index;
   }
 
   /** Opens a store and brings its catalog up to the end of its log. StoreError. */
@@ -165,9 +163,9 @@ export class Ckpt {
     return {
       codec,
       log: store.log,
-      index: await this.#index.load(),
+      index: await this.#trust.index.load(),
       writer: store.writer,
-      beforeDedup: () => this.#index.bringUpToDate(),
+      beforeDedup: () => this.#trust.index.bringUpToDate(),
       parentOf: async (id) => {
         await store.catchUp();
         return store.catalog.parentOf(id);
@@ -341,7 +339,7 @@ export class Ckpt {
   }
 
   /** Checkpoints by filter; by default all sealed ones, oldest first. */
-  list(options: ListOptions = {}): Promise<CheckpointRow[]> {
+  list<K extends ListColumn = ListColumn>(options: ListChoice<K> = {}): Promise<Pick<CheckpointRow, K>[]> {
     return promised(() => this.store.looks.list(options));
   }
 
@@ -405,6 +403,11 @@ export class Ckpt {
   async remove(id: string): Promise<void> {
     const row = await this.findRemovable(id);
     await this.#append(outsideEvent('deleted', row.id, { at: new Date().toISOString() }));
+  }
+
+  /** Ends an open checkpoint whose writer will not come back; returns its id. StoreError when the writer is, or may be, at work. */
+  abort(id: string, { writerIsDead = false }: { readonly writerIsDead?: boolean } = {}): Promise<string> {
+    return this.store.abort(id, writerIsDead);
   }
 
   /** Puts a tag on a checkpoint; one that it has already stays. */

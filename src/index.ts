@@ -12,6 +12,8 @@ export {
   type ImageDiff,
   type IngestOptions,
   type IngestResult,
+  type ListChoice,
+  type ListColumn,
   type ListOptions,
   type ProcessSeries,
   type RecordEntry,

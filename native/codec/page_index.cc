@@ -7,14 +7,15 @@
 
 #include "codec/error.h"
 #include "codec/pack_file.h"
+#include "codec/tag_batch.h"
 #include "codec/worker_pool.h"
 
 namespace ckpt {
 
 namespace {
 
-// Packs whose size tells how large the index of very many will be.
-constexpr size_t kSamplePacks = 32;
+// Packs, evenly spread, whose sizes tell how large the index of very many will be.
+constexpr size_t kSamplePacks = 256;
 // Slots ahead whose places are fetched into the processor's cache.
 constexpr size_t kPrefetchSlots = 16;
 constexpr size_t kCacheBytesMax = 16 << 20;
@@ -27,11 +28,19 @@ std::string PageIndex::pathOf(const Hash& id) const { return packPathOf(packsDir
 
 void PageIndex::load(const std::vector<Hash>& ids) {
   std::atomic<size_t> next{0};
-  size_t samples = 0;    // guarded by mutex_
-  uint64_t sampled = 0;  // likewise
+  reserveFor(ids);
   std::mutex errorMutex;
   std::exception_ptr error;
   const auto loadSome = [&] {
+    TagBatch batch;
+    const auto flush = [&] {
+      if (batch.size() == 0) return;
+      batch.sort();
+      std::lock_guard<std::mutex> lock(mutex_);
+      batch.each([&](uint64_t tag, PagePlace place) { insert(tag, place, 0); });
+      batch.clear();
+      count();
+    };
     for (size_t i; (i = next++) < ids.size();) {
       try {
         {
@@ -43,17 +52,22 @@ void PageIndex::load(const std::vector<Hash>& ids) {
           }
         }
         const PackFile pack(pathOf(ids[i]), hexOf(ids[i]));
-        std::lock_guard<std::mutex> lock(mutex_);
-        takeUp(ids[i], pack.directory(), 0);
-        sampled += pack.pages();
-        if (++samples == kSamplePacks && ids.size() > 2 * kSamplePacks) {
-          table_.reserve(table_.entries() + sampled * (ids.size() - kSamplePacks) / kSamplePacks);
+        if (batch.size() + pack.pages() > TagBatch::kTagsMax) flush();
+        std::optional<uint32_t> number;
+        {
+          std::lock_guard<std::mutex> lock(mutex_);
+          number = enter(ids[i], 0);
+        }
+        if (!number) continue;
+        for (uint32_t slot = 0; slot < pack.pages(); slot++) {
+          batch.add(ckpt::load<uint64_t>(pack.hashOf(slot)), PagePlace{*number, static_cast<uint16_t>(slot)});
         }
       } catch (...) {
         std::lock_guard<std::mutex> lock(errorMutex);
         if (!error) error = std::current_exception();
       }
     }
+    flush();
   };
   std::vector<std::thread> helpers;
   const size_t wanted = std::min<size_t>(defaultThreads(), ids.size() / 8);
@@ -63,43 +77,62 @@ void PageIndex::load(const std::vector<Hash>& ids) {
   if (error) std::rethrow_exception(error);
 }
 
+// Growing step by step moves everything several times, and takes a fifth more memory in the end.
+void PageIndex::reserveFor(const std::vector<Hash>& ids) {
+  if (ids.size() < 2 * kSamplePacks) return;
+  uint64_t pages = 0;
+  for (size_t i = 0; i < kSamplePacks; i++) {
+    const Hash& id = ids[i * ids.size() / kSamplePacks];
+    try {
+      pages += PackFile(pathOf(id), hexOf(id)).pages();
+    } catch (const CodecError&) {
+      // Whoever loads it says so.
+    }
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  table_.reserve(table_.entries() + pages * ids.size() / kSamplePacks);
+}
+
 uint32_t PageIndex::add(const Hash& id, Bytes directory, Owner owner) {
   std::lock_guard<std::mutex> lock(mutex_);
-  const uint32_t pack = takeUp(id, directory, owner);
+  const auto isNew = enter(id, owner);
+  const uint32_t pack = numbers_.at(id);
+  for (size_t slot = 0; isNew && slot * kHashBytes < directory.size(); slot++) {
+    const size_t ahead = (slot + kPrefetchSlots) * kHashBytes;
+    if (ahead < directory.size()) table_.prefetch(ckpt::load<uint64_t>(directory.data() + ahead));
+    insert(ckpt::load<uint64_t>(directory.data() + slot * kHashBytes), {pack, static_cast<uint16_t>(slot)}, owner);
+  }
+  count();
   cache(pack, std::move(directory));
   return pack;
 }
 
-// Holds the lock.
-uint32_t PageIndex::takeUp(const Hash& id, const Bytes& directory, Owner owner) {
+// Holds the lock. The pack's number, if its tags have yet to be inserted.
+std::optional<uint32_t> PageIndex::enter(const Hash& id, Owner owner) {
   const auto [at, isNew] = numbers_.try_emplace(id, static_cast<uint32_t>(entries_.size()));
   const uint32_t pack = at->second;
   if (isNew) {
     entries_.push_back(Entry{id, owner, false, 0});
-  } else {
-    Entry& entry = entries_[pack];
-    const bool wasDead = entry.dead;
-    entry.owner = owner;
-    entry.dead = false;
-    if (!wasDead) return pack;
-    deadPacks_--;
+    return pack;
   }
-  for (size_t slot = 0; slot * kHashBytes < directory.size(); slot++) {
-    const uint64_t tag = ckpt::load<uint64_t>(directory.data() + slot * kHashBytes);
-    const size_t ahead = (slot + kPrefetchSlots) * kHashBytes;
-    if (ahead < directory.size()) table_.prefetch(ckpt::load<uint64_t>(directory.data() + ahead));
-    const PagePlace place{pack, static_cast<uint16_t>(slot)};
-    const auto visible = [&](PagePlace p) {
-      const Entry& entry = entries_[p.pack];
-      return !entry.dead && (entry.owner == 0 || entry.owner == owner);
-    };
-    // Two pages of one tag: the second is not found again, and stored once more. At 64 bits that is rarer than a broken disk.
-    if (table_.find(tag, visible)) continue;
-    if (deadPacks_ > 0 && table_.replace(tag, place, [&](PagePlace p) { return entries_[p.pack].dead; })) continue;
-    table_.insert(tag, place);
-  }
-  count();
+  Entry& entry = entries_[pack];
+  entry.owner = owner;
+  if (!entry.dead) return std::nullopt;
+  entry.dead = false;
+  deadPacks_--;
   return pack;
+}
+
+// Holds the lock.
+void PageIndex::insert(uint64_t tag, PagePlace place, Owner owner) {
+  const auto visible = [&](PagePlace p) {
+    const Entry& entry = entries_[p.pack];
+    return !entry.dead && (entry.owner == 0 || entry.owner == owner);
+  };
+  // Two pages of one tag: the second is not found again, and stored once more. At 64 bits that is rarer than a broken disk.
+  if (table_.find(tag, visible)) return;
+  if (deadPacks_ > 0 && table_.replace(tag, place, [&](PagePlace p) { return entries_[p.pack].dead; })) return;
+  table_.insert(tag, place);
 }
 
 void PageIndex::count() {

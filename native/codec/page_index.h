@@ -13,6 +13,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -71,7 +72,9 @@ class PageIndex {
     Bytes directory;
   };
 
-  uint32_t takeUp(const Hash& id, const Bytes& directory, Owner owner);
+  void reserveFor(const std::vector<Hash>& ids);
+  std::optional<uint32_t> enter(const Hash& id, Owner owner);
+  void insert(uint64_t tag, PagePlace place, Owner owner);
   bool confirm(const Hash& hash, PagePlace place, Owner owner);
   void cache(uint32_t pack, Bytes directory);
   void evict();

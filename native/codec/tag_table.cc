@@ -17,7 +17,7 @@ void TagTable::Shard::put(uint64_t tag, PagePlace place) {
 
 void TagTable::insert(uint64_t tag, PagePlace place) {
   tag = nonZero(tag);
-  Shard& shard = shards_[tag >> 56];
+  Shard& shard = shards_[shardOf(tag)];
   if ((shard.used + 1) * 100 > shard.tags.size() * 85) {
     grow(shard, std::max<size_t>(32, shard.tags.size() + shard.tags.size() / 4));
   }

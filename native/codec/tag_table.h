@@ -26,7 +26,7 @@ class TagTable {
   template <typename Visit>
   bool find(uint64_t tag, Visit visit) const {
     tag = nonZero(tag);
-    const Shard& shard = shards_[tag >> 56];
+    const Shard& shard = shards_[shardOf(tag)];
     if (shard.tags.empty()) return false;
     for (size_t at = shard.home(tag); shard.tags[at]; at = shard.next(at)) {
       if (shard.tags[at] == tag && visit(PagePlace{shard.packs[at], shard.slots[at]})) return true;
@@ -40,7 +40,7 @@ class TagTable {
   template <typename Match>
   bool replace(uint64_t tag, PagePlace place, Match match) {
     tag = nonZero(tag);
-    Shard& shard = shards_[tag >> 56];
+    Shard& shard = shards_[shardOf(tag)];
     if (shard.tags.empty()) return false;
     for (size_t at = shard.home(tag); shard.tags[at]; at = shard.next(at)) {
       if (shard.tags[at] != tag || !match(PagePlace{shard.packs[at], shard.slots[at]})) continue;
@@ -55,13 +55,16 @@ class TagTable {
   void reserve(uint64_t entries);
   /** Brings the place of a tag that is looked for soon into the cache: a large table costs little else but that. */
   void prefetch(uint64_t tag) const {
-    const Shard& shard = shards_[nonZero(tag) >> 56];
+    const Shard& shard = shards_[shardOf(tag)];
     if (shard.tags.empty()) return;
     const size_t at = shard.home(nonZero(tag));
     __builtin_prefetch(shard.tags.data() + at, 1);
     __builtin_prefetch(shard.packs.data() + at, 1);
     __builtin_prefetch(shard.slots.data() + at, 1);
   }
+
+  /** Which of the 256 shards has a tag. */
+  static size_t shardOf(uint64_t tag) { return nonZero(tag) >> 56; }
 
   uint64_t entries() const { return entries_; }
   uint64_t memoryBytes() const { return capacity_ * kEntryBytes; }

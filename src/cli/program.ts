@@ -3,6 +3,7 @@
 // The command tree. Help, man pages and shell completions are all made from it.
 import { Command, Option } from 'commander';
 import { versionText } from '../version.js';
+import { abortCommand } from './commands/abort.js';
 import { coreCommand } from './commands/core.js';
 import { diffCommand } from './commands/diff.js';
 import { copyCommand } from './commands/copy.js';
@@ -73,6 +74,7 @@ export function buildProgram(): Command {
     sqlCommand(),
     tagCommand(),
     rmCommand(),
+    abortCommand(),
     pruneCommand(),
     gcCommand(),
     verifyCommand(),

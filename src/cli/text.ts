@@ -15,9 +15,13 @@ export function humanBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
+const counts = new Intl.NumberFormat('en-US');
+
 /** 12345 -> `12,345`. */
 export function humanCount(count: number): string {
-  return count.toLocaleString('en-US');
+  if (!Number.isInteger(count) || count < 0 || count >= 1e6) return counts.format(count);
+  if (count < 1000) return String(count);
+  return `${Math.floor(count / 1000)},${String(count % 1000).padStart(3, '0')}`;
 }
 
 /** As in /proc/PID/maps: at least 12 hex digits. */
@@ -82,20 +86,47 @@ export class StreamedTable {
     const numeric = this.header.map((_, i) =>
       rows.every((row) => row[i] === null || ['number', 'bigint'].includes(typeof row[i])),
     );
-    const widths = this.header.map((name, i) =>
-      rows.reduce((widest, row) => Math.max(widest, width(cell(row[i]))), width(cell(name))),
-    );
+    const lines = rows.map((row) => new Cells(row));
+    const widths = this.header.map((name) => width(cell(name)));
+    for (const line of lines) line.widen(widths);
     this.layout = { numeric, widths };
-    return this.line(this.header) + rows.map((row) => this.line(row)).join('');
+    return this.line(this.header) + lines.map((line) => line.aligned(widths, numeric)).join('');
   }
 
   private line(row: readonly Value[]): string {
-    const cells = row.map((value, i) => {
-      const text = cell(value);
-      const pad = ' '.repeat(Math.max(0, (this.layout?.widths[i] ?? 0) - width(text)));
-      return this.layout?.numeric[i] ? pad + text : text + pad;
+    return new Cells(row).aligned(this.layout?.widths ?? [], this.layout?.numeric ?? []);
+  }
+}
+
+/** The cells of a line. Most have nothing but ASCII in them, and need no other look. */
+class Cells {
+  private readonly texts: readonly string[];
+  private readonly ascii: boolean;
+
+  constructor(row: readonly Value[]) {
+    const texts = row.map(plain);
+    this.ascii = /^[\x20-\x7e]*$/.test(texts.join(''));
+    this.texts = this.ascii ? texts : row.map(cell);
+  }
+
+  widen(widths: number[]): void {
+    this.texts.forEach((text, i) => {
+      const own = this.widthOf(text);
+      if (own > (widths[i] ?? 0)) widths[i] = own;
     });
-    return `${cells.join('  ').trimEnd()}\n`;
+  }
+
+  aligned(widths: readonly number[], numeric: readonly boolean[]): string {
+    let line = '';
+    this.texts.forEach((text, i) => {
+      const pad = ' '.repeat(Math.max(0, (widths[i] ?? 0) - this.widthOf(text)));
+      line += (i > 0 ? '  ' : '') + (numeric[i] ? pad + text : text + pad);
+    });
+    return `${line.trimEnd()}\n`;
+  }
+
+  private widthOf(text: string): number {
+    return this.ascii ? text.length : width(text);
   }
 }
 

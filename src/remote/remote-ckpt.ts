@@ -91,7 +91,7 @@ class RemoteCkpt implements Partial<CkptFace> {
     const usual = JSON.stringify({ states: ['sealed'], order: 'created', reverse: false });
     const asked = Object.entries(options).filter(
       ([key, value]: [string, unknown]) =>
-        value !== undefined && !usual.includes(JSON.stringify({ [key]: value }).slice(1, -1)),
+        value !== undefined && key !== 'columns' && !usual.includes(JSON.stringify({ [key]: value }).slice(1, -1)),
     );
     if (asked.length) throw notHere(`ls by ${asked.map(([key]) => key).join(', ')}`);
     const all: CheckpointRow[] = [];

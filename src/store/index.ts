@@ -22,7 +22,7 @@ export { openSql, type SqlResult, type SqlSession, type SqlValue } from './catal
 export { QUERY_TIMEOUT_MS, type AskOptions, type SqlAnswer } from './sql/ask.js';
 export type { Growth, GrowthStep } from './looking/growth.js';
 export type { ImageDiff, MappingDiff, PageCounts, RegisterDiff } from './looking/image-diff.js';
-export { listOrders, type ListOptions, type ListOrder } from './looking/list.js';
+export { listOrders, type ListChoice, type ListColumn, type ListOptions, type ListOrder } from './looking/list.js';
 export type { KindRun } from './looking/looks.js';
 export { registerNames, type FileView, type Registers, type TaskView, type ThreadView } from './looking/task-view.js';
 export type { ProcessSeries, TreeCheckpoint } from './looking/tree.js';

@@ -48,6 +48,14 @@ export function currentWriter(): WriterIdentity {
   return own;
 }
 
+/** Whether a writer is certainly at work: a process that can be seen from here. */
+export function isAlive(writer: WriterIdentity): boolean {
+  const here = currentWriter();
+  const visible =
+    writer.host === here.host && writer.bootId === here.bootId && writer.pidNamespace === here.pidNamespace;
+  return visible && processStartTicks(writer.pid) === writer.startTicks;
+}
+
 /**
  * Whether a writer is certainly gone: it was of this host, and either of an earlier boot or a process that has ended. A writer of
  * another host, or of another pid namespace of this boot, is never called gone from here.

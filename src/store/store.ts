@@ -17,7 +17,7 @@ import { askSql, type AskOptions, type SqlAnswer } from './sql/ask.js';
 import { makeDirectory } from './directories.js';
 import { openEmbeddedLog } from './embedded/embedded-log.js';
 import { errorCode, guarded, StoreError, storeError } from './errors.js';
-import { abortStale } from './fencing.js';
+import { abortAsked, abortStale } from './fencing.js';
 import type { EventLog, LogPosition } from './log.js';
 import { currentWriter } from './machine.js';
 import { CatalogLooks } from './looking/looks.js';
@@ -55,6 +55,8 @@ export interface Store {
   rebuild(): Promise<void>;
   /** Fences the open streams whose writer is gone and projects that; returns their ids. */
   abortStale(): Promise<string[]>;
+  /** Fences an open stream, by its id, a name or a prefix, because somebody asks for it; returns its id. StoreError. */
+  abort(argument: string, writerIsDead: boolean): Promise<string>;
   /** A read-only session over the catalog with the table functions, on this thread. The caller closes it. */
   openSql(): SqlSession;
   /** A read-only statement in a process of its own, with a limit of time and of memory. StoreError. */
@@ -185,6 +187,14 @@ class OpenedStore implements Store {
     const aborted = await abortStale(this.log, this.catalog.openStreams());
     if (aborted.length > 0) await this.catchUp();
     return aborted;
+  }
+
+  async abort(argument: string, writerIsDead: boolean): Promise<string> {
+    const { id } = this.catalog.find(argument, ['open']);
+    const stream = this.catalog.openStreams().find((open) => open.id === id);
+    if (stream) await abortAsked(this.log, stream, writerIsDead);
+    await this.catchUp();
+    return id;
   }
 
   openSql(): SqlSession {

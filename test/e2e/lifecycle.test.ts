@@ -8,6 +8,10 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { abortedEvent, type WriterIdentity } from '../../src/format/events.js';
+import { openEmbeddedLog } from '../../src/store/embedded/embedded-log.js';
+import { currentWriter } from '../../src/store/machine.js';
+import { smallImage, streamOf } from '../store/support/fake-image.js';
 import { TestStore } from '../support/cli.js';
 import { cleanUp } from '../support/processes.js';
 import { pagedImage } from '../support/paged-image.js';
@@ -103,6 +107,11 @@ describe('tags', () => {
       { checkpoint_id: first, name: 'best' },
       { checkpoint_id: first, name: 'good' },
     ]);
+    const listed = async (tag: string): Promise<string[]> =>
+      (JSON.parse(await store.ok('ls', '--json', '--tag', tag)) as { id: string }[]).map(({ id }) => id);
+    expect(await listed('good')).toEqual([first]);
+    expect(await listed('b*')).toEqual([first]);
+    expect(await listed('none')).toEqual([]);
     expect(await store.run('tag', '-r', second, 'good')).toMatchObject({ code: 3 });
     expect(await store.run('tag', second, '@last')).toMatchObject({ code: 2 });
     expect(await store.run('tag', 'nobody', 'x')).toMatchObject({ code: 3 });
@@ -230,6 +239,48 @@ describe('gc', () => {
     await collect();
     expect(await exportedSha(copy)).toBe(sha256sum(join(store.dir, 'a')));
     await store.expectWhole([copy]);
+  });
+
+  it('waits for a writer elsewhere until somebody says that it is dead', async () => {
+    const id = await ingest('a', range(1, 50));
+    const log = openEmbeddedLog({ dir: store.path });
+    const me = currentWriter();
+    const open = async (id: string, writer: Partial<WriterIdentity>): Promise<void> =>
+      log.append(
+        streamOf(smallImage(id), { opened: { writer: { ...me, ...writer }, dedupPosition: await log.end() } }).slice(
+          0,
+          1,
+        ),
+      );
+    try {
+      await open('elsewhere', { host: 'elsewhere', bootId: 'x' });
+      await open('here', {});
+      await store.ok('rm', id);
+      expect((await collect()).waiting_for).toEqual([
+        expect.stringContaining('elsewhere'),
+        expect.stringContaining('here'),
+      ]);
+      const unsure = await store.run('abort', 'elsewhere');
+      expect(unsure).toMatchObject({ code: 1, stdout: '' });
+      expect(unsure.stderr).toContain('--writer-is-dead');
+      // This process is at work: it is no use to say that it is not.
+      const alive = await store.run('abort', 'here', '--writer-is-dead');
+      expect(alive).toMatchObject({ code: 1 });
+      expect(alive.stderr).toContain(`process ${process.pid} is writing it`);
+      expect(await store.run('abort', 'nobody', '--writer-is-dead')).toMatchObject({ code: 3 });
+      expect(await store.run('abort', id, '--writer-is-dead')).toMatchObject({ code: 3 }); // not open
+      expect(JSON.parse(await store.ok('abort', 'elsewhere', '--writer-is-dead', '--json'))).toEqual({
+        id: 'elsewhere',
+      });
+      await log.append([abortedEvent('here', 'done')]);
+      expect(await collect()).toMatchObject({ deleted_packs: 1, waiting_packs: 0, waiting_for: [] });
+      // The writer lived after all: it hears of it.
+      const late = streamOf(smallImage('elsewhere'), { opened: { writer: me } }).slice(1);
+      await expect(log.append(late)).rejects.toMatchObject({ reason: 'fenced' });
+    } finally {
+      await log.close();
+    }
+    await store.expectWhole([]);
   });
 
   it('gives the space of everything back', async () => {

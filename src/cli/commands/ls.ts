@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command, Option } from 'commander';
-import type { ListOptions } from '../../ckpt.js';
+import type { CheckpointRow, ListOptions } from '../../ckpt.js';
 import { CkptError } from '../../format/errors.js';
 import { listOrders, type CheckpointState, type ListOrder } from '../../store/index.js';
 import { contextOf } from '../context.js';
@@ -10,6 +10,7 @@ import { ageAgo } from '../time.js';
 interface LsOptions {
   readonly name?: string;
   readonly pid?: number;
+  readonly tag?: string;
   readonly comm?: string;
   readonly host?: string;
   readonly newer?: string;
@@ -29,6 +30,7 @@ export function lsCommand(): Command {
     .option('--comm <pattern>', 'only those of such a command')
     .option('--host <pattern>', 'only those of such a host')
     .addOption(new Option('--pid <pid>', 'only those of this pid').argParser((text) => wholeNumber(text, '--pid')))
+    .option('--tag <pattern>', 'only those that have such a tag')
     .option('--newer <age>', 'only those not older than this: 90s, 15m, 12h, 7d, 2w, or a date')
     .option('--older <age>', 'only those older than this')
     .addOption(new Option('--state <state>', 'of this state').choices([...states, 'all']))
@@ -41,42 +43,63 @@ export function lsCommand(): Command {
       const context = contextOf(command);
       const filter = filterOf(options);
       await context.withStore('read', async (ckpt) => {
-        const rows = await ckpt.list(filter);
         if (context.json) {
-          context.printJson(rows);
+          context.printJson(await ckpt.list(filter));
           return;
         }
+        const rows = await ckpt.list({ ...filter, columns: shownColumns });
         if (!rows.length) context.say('no checkpoints');
-        const asked = options.state !== undefined && options.state !== 'sealed';
-        const header = ['ID', 'NAME', 'CREATED', 'HOST', 'PID', 'COMMAND', 'IMAGE', 'PAGES', 'NEW', 'STORED'];
-        context.print(
-          table(
-            [...header, ...(asked ? ['STATE'] : [])],
-            rows.map((row) => [
-              row.id,
-              row.name,
-              row.created_at?.replace(/\.\d+Z$/, 'Z'),
-              row.host,
-              row.pid,
-              row.comm,
-              humanBytes(row.image_bytes).padStart(9),
-              humanCount(row.pages).padStart(9),
-              humanCount(row.new_pages).padStart(9),
-              humanBytes(row.stored_bytes).padStart(9),
-              ...(asked ? [row.state] : []),
-            ]),
-          ),
-        );
+        context.print(listText(rows, options.state !== undefined && options.state !== 'sealed'));
       });
     });
 }
 
-function filterOf({ name, pid, comm, host, newer, older, state, sort, reverse, last }: LsOptions): ListOptions {
+/** What the table is made of. */
+export const shownColumns = [
+  'id',
+  'name',
+  'created_at',
+  'host',
+  'pid',
+  'comm',
+  'image_bytes',
+  'pages',
+  'new_pages',
+  'stored_bytes',
+  'state',
+] as const;
+
+/** The table of `ckpt ls`. */
+export function listText(
+  rows: readonly Pick<CheckpointRow, (typeof shownColumns)[number]>[],
+  withState: boolean,
+): string {
+  const header = ['ID', 'NAME', 'CREATED', 'HOST', 'PID', 'COMMAND', 'IMAGE', 'PAGES', 'NEW', 'STORED'];
+  return table(
+    [...header, ...(withState ? ['STATE'] : [])],
+    rows.map((row) => [
+      row.id,
+      row.name,
+      row.created_at?.replace(/\.\d+Z$/, 'Z'),
+      row.host,
+      row.pid,
+      row.comm,
+      humanBytes(row.image_bytes).padStart(9),
+      humanCount(row.pages).padStart(9),
+      humanCount(row.new_pages).padStart(9),
+      humanBytes(row.stored_bytes).padStart(9),
+      ...(withState ? [row.state] : []),
+    ]),
+  );
+}
+
+function filterOf({ name, pid, tag, comm, host, newer, older, state, sort, reverse, last }: LsOptions): ListOptions {
   const given = <K extends string, T>(key: K, value: T | undefined): { [key in K]?: T } =>
     (value === undefined ? {} : { [key]: value }) as { [key in K]?: T };
   return {
     ...given('name', name),
     ...given('pid', pid),
+    ...given('tag', tag),
     ...given('comm', comm),
     ...given('host', host),
     ...given('since', newer === undefined ? undefined : ageAgo(newer, '--newer')),

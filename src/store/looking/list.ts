@@ -28,6 +28,8 @@ export interface ListOptions {
   readonly comm?: string;
   readonly host?: string;
   readonly pid?: number;
+  /** Only those that have such a tag; a pattern, too. */
+  readonly tag?: string;
   /** ISO 8601, UTC: created at or after, created before. */
   readonly since?: string;
   readonly before?: string;
@@ -38,7 +40,18 @@ export interface ListOptions {
   readonly last?: number;
 }
 
-export function listCheckpoints(db: Db, place: string, options: ListOptions): CheckpointRow[] {
+export type ListColumn = keyof CheckpointRow;
+
+/** Rows may have some columns only: most of the time of a long list goes into making values of columns. */
+export interface ListChoice<K extends ListColumn> extends ListOptions {
+  readonly columns?: readonly K[];
+}
+
+export function listCheckpoints<K extends ListColumn>(
+  db: Db,
+  place: string,
+  options: ListChoice<K>,
+): Pick<CheckpointRow, K>[] {
   const { states = ['sealed'], order = 'created', reverse = false, last } = options;
   const where = [`state IN (${states.map(() => '?').join(', ')})`];
   const values: (string | number)[] = [...states];
@@ -53,6 +66,7 @@ export function listCheckpoints(db: Db, place: string, options: ListOptions): Ch
   add('comm GLOB ?', glob(options.comm));
   add('host GLOB ?', glob(options.host));
   add('pid = ?', options.pid);
+  add('id IN (SELECT checkpoint_id FROM tag WHERE tag.name GLOB ?)', glob(options.tag));
   add('created_at >= ?', options.since);
   add('created_at < ?', options.before);
   const direction = (descending: boolean): string =>
@@ -60,11 +74,12 @@ export function listCheckpoints(db: Db, place: string, options: ListOptions): Ch
       .split(', ')
       .map((column) => `${column} ${descending ? 'DESC' : 'ASC'}`)
       .join(', ');
-  const all = `SELECT * FROM checkpoint WHERE ${where.join(' AND ')}`;
+  const columns = options.columns?.join(', ') ?? '*';
+  const found = `FROM checkpoint WHERE ${where.join(' AND ')}`;
   const sql =
     last === undefined
-      ? `${all} ORDER BY ${direction(reverse)}`
-      : `SELECT * FROM (${all} ORDER BY ${direction(!reverse)} LIMIT ?) ORDER BY ${direction(reverse)}`;
+      ? `SELECT ${columns} ${found} ORDER BY ${direction(reverse)}`
+      : `SELECT ${columns} FROM (SELECT * ${found} ORDER BY ${direction(!reverse)} LIMIT ?) ORDER BY ${direction(reverse)}`;
   if (last !== undefined) values.push(last);
-  return guarded('query', place, () => db.prepare<(string | number)[], CheckpointRow>(sql).all(...values));
+  return guarded('query', place, () => db.prepare<(string | number)[], Pick<CheckpointRow, K>>(sql).all(...values));
 }

@@ -11,7 +11,7 @@ import type { Db } from '../sqlite.js';
 import { growthOf, type Growth, type GrowthStep } from './growth.js';
 import { diffImages, type DiffSide, type ImageDiff } from './image-diff.js';
 import { recordsOf } from './image-records.js';
-import { listCheckpoints, type ListOptions } from './list.js';
+import { listCheckpoints, type ListChoice, type ListColumn } from './list.js';
 import { tasksOf, type TaskView } from './task-view.js';
 import { seriesOf, type ProcessSeries } from './tree.js';
 
@@ -32,7 +32,7 @@ export class CatalogLooks {
     private readonly catalog: CatalogQueries,
   ) {}
 
-  list(options: ListOptions): CheckpointRow[] {
+  list<K extends ListColumn = ListColumn>(options: ListChoice<K>): Pick<CheckpointRow, K>[] {
     return listCheckpoints(this.db, this.place, options);
   }
 
