@@ -70,7 +70,11 @@ export async function verifyStore(store: Store, env: VerifyEnvironment, only?: s
       const why = row.damage ?? 'its stream is broken';
       damage.push({ what: `checkpoint ${row.id}`, why, touches: [row.id], lost: [] });
     }
-    if (store.exists && !(await catalogAgrees(store, env))) {
+    const onRead = (bytes: number): void => {
+      env.signal?.throwIfAborted();
+      progress.add(bytes);
+    };
+    if (store.exists && !(await catalogAgrees(store, env, onRead))) {
       const why = 'it is not what the log says: ckpt rebuild makes it anew';
       damage.push({ what: 'catalog', why, touches: [], lost: [] });
     }
@@ -80,11 +84,15 @@ export async function verifyStore(store: Store, env: VerifyEnvironment, only?: s
 }
 
 /** Whether the catalog is what the log says. Others may be writing: it counts only while the log stands still. */
-export async function catalogAgrees(store: Store, env: Pick<RebuildEnvironment, 'codec'>): Promise<boolean> {
+export async function catalogAgrees(
+  store: Store,
+  env: Pick<RebuildEnvironment, 'codec'>,
+  onRead?: (bytes: number) => void,
+): Promise<boolean> {
   for (;;) {
     const before = await store.log.end();
     await store.catchUp();
-    const agrees = store.catalogDigest() === (await catalogOfLog(store.log, env.codec));
+    const agrees = store.catalogDigest() === (await catalogOfLog(store.log, env.codec, onRead));
     const after = await store.log.end();
     if (agrees || before.every((offset, partition) => offset === after[partition])) return agrees;
   }

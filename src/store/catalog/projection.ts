@@ -45,24 +45,25 @@ export class Projection {
     return positionOf(this.db);
   }
 
-  /** Takes the log's events and packs up to its end at the time of the call. StoreError. */
-  async catchUp(log: EventLog): Promise<void> {
+  /** Takes the log's events and packs up to its end at the time of the call; `onRead` hears of bytes of events taken. StoreError. */
+  async catchUp(log: EventLog, onRead?: (bytes: number) => void): Promise<void> {
     // The position first: while the end is asked for, others may append and project what they appended.
     const position = this.position();
     const end = await log.end();
     this.checkLog(log, position, end);
     // Packs first: whatever an event names was put before it.
     await this.takePacks(log);
-    while (isBefore(this.position(), end)) await this.takeEvents(log, end);
+    while (isBefore(this.position(), end)) await this.takeEvents(log, end, onRead);
   }
 
   /** One pass over the log; it ends early when the catalog is set back meanwhile. */
-  private async takeEvents(log: EventLog, end: LogPosition): Promise<void> {
+  private async takeEvents(log: EventLog, end: LogPosition, onRead?: (bytes: number) => void): Promise<void> {
     let from: LogPosition = this.position();
     for await (const batch of log.read(from, end)) {
       const position = from;
       if (!this.transact(() => this.takeBatch(position, batch))) return;
       from = batch.next;
+      onRead?.(batch.events.reduce((sum, { value }) => sum + value.length, 0));
     }
     if (!isBefore(from, end)) return;
     const problem = `ended before position ${end.join(' ')}`;
