@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The topics as a foreign client sees them: kcat, and nothing of this project but the writer.
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { buildImage, plainShape, rowOfPages } from '../support/image-generator.js';
 import { runCkpt } from './support/ckpt.js';
-import { consume, imageOf, isPack } from './support/foreign-reader.js';
+import { consume, hasKcat, imageOf, isPack } from './support/foreign-reader.js';
 import { newDirectory, newPrefix, removeDirectory, urlOf } from './support/topics.js';
 
 const golden = (name: string): string => fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
-
-function hasKcat(): boolean {
-  try {
-    execFileSync('kcat', ['-V'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 describe.skipIf(!hasKcat())('kcat', () => {
   let dir: string;

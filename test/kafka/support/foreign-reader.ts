@@ -117,3 +117,13 @@ export function imageOf(id: string, images: readonly Message[], packTopic: reado
 export function isPack({ key, value }: Message): boolean {
   return createHash('sha256').update(value.subarray(0, -HASH)).digest('hex') === key;
 }
+
+/** Whether the program is installed. */
+export function hasKcat(): boolean {
+  try {
+    execFileSync('kcat', ['-V'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}

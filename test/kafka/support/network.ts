@@ -80,6 +80,11 @@ export class Network {
     return execFileSync('ip', ['netns', 'exec', this.prefix + machine, ...command]);
   }
 
+  /** A command on a machine that sees the files and processes of this one: `ip netns exec` would give it mounts of its own. */
+  command(machine: string, ...command: string[]): string[] {
+    return ['nsenter', `--net=/run/netns/${this.prefix + machine}`, '--', ...command];
+  }
+
   private spawn(machine: string, path: string, ...args: string[]): ChildProcess {
     const command = ['netns', 'exec', this.prefix + machine, process.execPath, path, ...args];
     return spawn('ip', command, { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, NODE_ENV: '' } });
