@@ -26,7 +26,7 @@ export class KafkaPacks implements PackStore {
   readonly dir: string;
   readonly headsDir: string;
   readonly bytesMax: number | null;
-  private readonly local_: EmbeddedPacks;
+  private readonly files: EmbeddedPacks;
   private readonly heads: PackHeads;
   private readonly budget: PackBudget | null;
   private readonly cache: string;
@@ -48,8 +48,8 @@ export class KafkaPacks implements PackStore {
   ) {
     this.cache = `${storeDir}/kafka.db`;
     this.bytesMax = bytesMax;
-    this.local_ = new EmbeddedPacks(db, this.cache, storeDir);
-    this.dir = this.local_.dir;
+    this.files = new EmbeddedPacks(db, this.cache, storeDir);
+    this.dir = this.files.dir;
     this.heads = new PackHeads(`${storeDir}/heads`);
     this.budget = bytesMax === null ? null : new PackBudget(db, this.cache, this.dir, bytesMax);
     this.headsDir = this.budget ? this.heads.dir : this.dir;
@@ -78,15 +78,15 @@ export class KafkaPacks implements PackStore {
     await this.project();
     // Whoever starts from the beginning wants everything that is derived from packs.
     if (from === 0 && this.budget) await this.makeHeads();
-    yield* this.local_.read(from);
+    yield* this.files.read(from);
   }
 
   async ensureLocal(ids: readonly string[]): Promise<PackHold> {
     const { budget } = this;
     if (budget) return this.hold(budget, ids);
-    const missing = await this.local_.folder.missing(ids);
+    const missing = await this.files.folder.missing(ids);
     if (missing.length > 0) await this.bring(new Set(missing));
-    await this.local_.ensureLocal(missing);
+    await this.files.ensureLocal(missing);
     return nothingHeld;
   }
 
@@ -103,13 +103,13 @@ export class KafkaPacks implements PackStore {
   async sweep(mayGo: (id: string, stream: string | null) => boolean): Promise<number> {
     const isListed = this.db.prepare('SELECT 1 FROM pack WHERE id = ?').pluck();
     await this.heads.folder.sweep((id, stream) => isListed.get(id) === undefined && mayGo(id, stream()));
-    const swept = await this.local_.sweep(mayGo);
-    this.budget?.adopt(this.local_.folder.ids());
+    const swept = await this.files.sweep(mayGo);
+    this.budget?.adopt(this.files.folder.ids());
     return swept;
   }
 
   removeLeftovers(): void {
-    this.local_.removeLeftovers();
+    this.files.removeLeftovers();
     this.heads.folder.removeLeftovers();
     this.budget?.trim();
   }
@@ -126,14 +126,14 @@ export class KafkaPacks implements PackStore {
   // ---- the list, and what is kept of every pack
 
   private keep(packs: readonly NewPack[]): Promise<void> {
-    return this.budget ? this.heads.write(packs) : this.local_.folder.write(packs);
+    return this.budget ? this.heads.write(packs) : this.files.folder.write(packs);
   }
 
   private list(placed: readonly Placed[]): void {
     guarded('register packs', this.cache, () =>
       this.db
         .transaction(() => {
-          this.local_.register(placed.map(({ pack }) => pack));
+          this.files.register(placed.map(({ pack }) => pack));
           for (const { pack, partition, offset } of placed) this.insertPlace.run(partition, offset, pack.id);
         })
         .immediate(),
@@ -154,7 +154,7 @@ export class KafkaPacks implements PackStore {
   }
 
   private async removeFiles(ids: readonly string[]): Promise<void> {
-    await this.local_.remove(ids);
+    await this.files.remove(ids);
     await this.heads.folder.remove(ids);
     this.budget?.drop(ids);
   }
@@ -193,7 +193,7 @@ export class KafkaPacks implements PackStore {
     if (known !== wanted) {
       if (this.budget) {
         await this.makeHeads();
-        this.budget.adopt(this.local_.folder.ids());
+        this.budget.adopt(this.files.folder.ids());
       } else {
         await this.ensureLocal(this.listed());
         this.db.prepare('DELETE FROM pack_local').run();
@@ -247,7 +247,7 @@ export class KafkaPacks implements PackStore {
         }
         // One of the two is not what it was. The topic knows.
         closeSync(fd);
-        await this.local_.folder.remove([id]);
+        await this.files.folder.remove([id]);
         await this.heads.folder.remove([id]);
       }
       await this.bringOnce(id);
@@ -264,7 +264,7 @@ export class KafkaPacks implements PackStore {
       const wanted = new Set([id]);
       under = this.bring(wanted)
         .then(() => {
-          if (wanted.size > 0) throw this.local_.folder.missingError([id]);
+          if (wanted.size > 0) throw this.files.folder.missingError([id]);
         })
         .finally(() => this.bringing.delete(id));
       this.bringing.set(id, under);
@@ -317,7 +317,7 @@ export class KafkaPacks implements PackStore {
       await this.heads.write(packs);
       this.budget.use(counted);
     }
-    await this.local_.folder.write(packs);
+    await this.files.folder.write(packs);
     // Somebody may have made room with the row before there was a file.
     this.budget?.use(counted);
     this.list(placed);

@@ -24,6 +24,7 @@ export class PackBudget {
   /** Those that stand in the topic. */
   private readonly byUse: Statement<[], Row>;
   private readonly forget: Statement<[string]>;
+  private readonly isCounted: Statement<[string], number>;
 
   constructor(
     private readonly db: Db,
@@ -38,6 +39,7 @@ export class PackBudget {
     this.byUse = db.prepare(
       'SELECT id, bytes FROM pack_local WHERE id IN (SELECT id FROM pack_place) ORDER BY used, id',
     );
+    this.isCounted = db.prepare('SELECT 1 FROM pack_local WHERE id = ?').pluck() as Statement<[string], number>;
     this.forget = db.prepare('DELETE FROM pack_local WHERE id = ?');
   }
 
@@ -67,6 +69,7 @@ export class PackBudget {
   adopt(ids: readonly string[]): void {
     this.change(() => {
       for (const id of ids) {
+        if (this.isCounted.get(id) !== undefined) continue;
         const status = statSync(packPath(this.dir, id), { throwIfNoEntry: false });
         if (status) this.count.run(id, status.size);
       }
