@@ -23,6 +23,11 @@ long sys_restart(int crid, int fd, unsigned long flags)
 	return syscall(CKPT_NR_RESTART, crid, fd, flags);
 }
 
+int error_of(long ret)
+{
+	return ret < 0 ? errno : 0;
+}
+
 static void place(int fd, int as)
 {
 	if (fd != as) {
@@ -121,6 +126,53 @@ void task_wait_stopped(struct task *task)
 	       "task %d to stop, status %#x", task->pid, status);
 }
 
+static void file_of_f(const char *path)
+{
+	char page[4096];
+	int fd = open(path, O_CREAT | O_TRUNC | O_RDWR, 0644);
+
+	memset(page, 'F', sizeof(page));
+	for (int i = 0; i < 8; i++)
+		feed(fd, page, sizeof(page));
+	close(fd);
+}
+
+/* What task1 and task2 map and open. Mapped files must stay what they are, so they are made once. */
+void task_files(void)
+{
+	if (!access("/tmp/task2.dir", F_OK))
+		return;
+	file_of_f("/tmp/task1.data");
+	file_of_f("/tmp/task2.data");
+	mkdir("/tmp/task2.dir", 0755);
+}
+
+/* task1 or task2, ready to be dumped. */
+struct task task_stopped(const char *program, const char *option)
+{
+	struct task task;
+
+	task_files();
+	task = task_start(program, "stop", option, -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	return task;
+}
+
+/* A copy of a task that was stopped by a signal is stopped, too: SIGCONT lets it go on. */
+void task_goes_on(struct task *task, bool stopped, int status)
+{
+	int ended;
+
+	if (stopped) {
+		task_wait_stopped(task);
+		kill(task->pid, SIGCONT);
+	}
+	task_says(task, "copy");
+	ended = task_end(task);
+	expect(ended == status, "exit status %d, not %d", status, ended);
+}
+
 int status_of(pid_t pid)
 {
 	int status = -1;
@@ -172,6 +224,17 @@ struct image dump_stopped(pid_t pid, unsigned long flags, long *crid)
 		*crid = 0;
 	close(result[0]);
 	status_of(dumper);
+	return image;
+}
+
+/* A dump that is expected to succeed. */
+struct image dump_whole(pid_t pid, unsigned long flags, struct layout *layout)
+{
+	long crid;
+	struct image image = dump_stopped(pid, flags, &crid);
+
+	expect(crid > 0, "a crid, not %ld", crid);
+	expect(image_parse(&image, layout) && layout->version == (flags ? 2 : 1), "a whole image (%zu bytes)", image.size);
 	return image;
 }
 
@@ -244,15 +307,4 @@ int restart_errno(const struct image *image, unsigned long flags)
 	kill(task.pid, SIGKILL);
 	task_end(&task);
 	return error;
-}
-
-void file_of_f(const char *path, int pages)
-{
-	char page[4096];
-	int fd = open(path, O_CREAT | O_TRUNC | O_RDWR, 0644);
-
-	memset(page, 'F', sizeof(page));
-	for (int i = 0; i < pages; i++)
-		feed(fd, page, sizeof(page));
-	close(fd);
 }

@@ -41,8 +41,11 @@ void image_free(struct image *image)
 	image->size = 0;
 }
 
-static struct mapping *add(struct layout *layout)
+/* A mapping whose record is at @at; NULL when there are too many. */
+static struct mapping *add(struct layout *layout, size_t at)
 {
+	if (!layout->first_vma)
+		layout->first_vma = at;
 	if (layout->count == 4096)
 		return NULL;
 	return &layout->maps[layout->count++];
@@ -70,12 +73,10 @@ static bool parse1(const struct image *image, struct layout *l)
 			l->mm = at;
 			break;
 		case CKPT_REC_VMA:
-			if (!l->first_vma)
-				l->first_vma = at;
-			memcpy(&vma, p, sizeof(vma));
-			map = add(l);
+			map = add(l, at);
 			if (!map)
 				return false;
+			memcpy(&vma, p, sizeof(vma));
 			map->start = vma.vm_start;
 			map->end = vma.vm_end;
 			map->flags = vma.vm_flags;
@@ -146,10 +147,8 @@ static bool parse2(const struct image *image, struct layout *l)
 		if (hdr.type == CKPT_REC_VMA2) {
 			struct cr2_vma vma;
 
-			if (!l->first_vma)
-				l->first_vma = at;
 			memcpy(&vma, p, sizeof(vma));
-			map = add(l);
+			map = add(l, at);
 			if (!map)
 				return false;
 			map->start = vma.start;
@@ -165,7 +164,7 @@ static bool parse2(const struct image *image, struct layout *l)
 				return false;
 			memcpy(&count, p, sizeof(count));
 			if (map->pages) { /* one more run: a mapping of its own here */
-				struct mapping *more = add(l);
+				struct mapping *more = add(l, at);
 
 				*more = *map;
 				map = more;
@@ -194,6 +193,22 @@ bool image_parse(const struct image *image, struct layout *layout)
 	memcpy(&head, image->bytes + sizeof(struct cr_hdr), sizeof(head));
 	layout->version = head.version;
 	return head.version == 2 ? parse2(image, layout) : parse1(image, layout);
+}
+
+/* The payload of the next version-2 record of a type behind an offset, from the start at 0. Return: 0 for none. */
+size_t image_find2(const struct image *image, uint32_t type, size_t after)
+{
+	size_t at = sizeof(struct cr_hdr) + sizeof(struct cr_head);
+	struct cr2_hdr hdr;
+
+	while (at + sizeof(hdr) <= image->size) {
+		memcpy(&hdr, image->bytes + at, sizeof(hdr));
+		at += sizeof(hdr);
+		if (at > after && hdr.type == type)
+			return at;
+		at += hdr.len;
+	}
+	return 0;
 }
 
 long pages_between(const struct image *image, const struct layout *layout, uint64_t start, uint64_t end)

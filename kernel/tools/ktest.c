@@ -18,6 +18,8 @@ static const struct group {
 	{ "version2", version2_tests },
 	{ "memory", memory_tests },
 	{ "errors", error_tests },
+	{ "identity", identity_tests },
+	{ "writing", writing_tests },
 	{ "caller", caller_tests },
 	{ "faults", fault_tests },
 	{ "twin", mixed_tests },

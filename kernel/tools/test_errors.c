@@ -28,36 +28,16 @@ struct image image1, image2;
 void make_images(void)
 {
 	struct task task;
-	long crid;
 
 	if (image1.size)
 		return;
-	file_of_f("/tmp/task1.data", 8);
-	file_of_f("/tmp/task2.data", 8);
-	mkdir("/tmp/task2.dir", 0755);
-	task = task_start("/bin/task1", "stop", "ldt", -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	image1 = dump_stopped(task.pid, 0, &crid);
+	task = task_stopped("/bin/task1", "ldt");
+	image1 = dump_whole(task.pid, 0, &layout);
 	task_kill(&task);
-	task = task_start("/bin/task2", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	image2 = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	task = task_stopped("/bin/task2", NULL);
+	image2 = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
 	task_kill(&task);
 }
-
-int error_of(long ret)
-{
-	return ret < 0 ? errno : 0;
-}
-
-#define expect_error(call, error)							\
-	do {										\
-		int got = error_of(call);						\
-		expect(got == (error), "%s from %s, not %s", strerrorname_np(error),	\
-		       #call, got ? strerrorname_np(got) : "success");			\
-	} while (0)
 
 static void drop_to(int cap)
 {
@@ -150,7 +130,7 @@ static void whom(void)
 	struct task task;
 	int null;
 
-	make_images(); /* and the files that the tasks want */
+	task_files();
 	null = open("/tmp/sink", O_CREAT | O_TRUNC | O_RDWR, 0600);
 	expect_error(sys_checkpoint(4194303, null, 0), ESRCH);
 	expect_error(sys_checkpoint(-5, null, 0), ESRCH);
@@ -164,10 +144,7 @@ static void whom(void)
 	expect_error(sys_checkpoint(task.pid, null, 0), ESRCH); /* a zombie */
 	task_end(&task);
 
-	file_of_f("/tmp/task1.data", 8);
-	task = task_start("/bin/task1", "stop", NULL, -1);
-	task_line(&task);
-	task_wait_stopped(&task);
+	task = task_stopped("/bin/task1", NULL);
 	target = task.pid;
 	expect(as_other(CAP_SYS_ADMIN, dump_target) == EACCES, "EACCES where ptrace may not");
 	task_kill(&task);
@@ -236,46 +213,6 @@ static void mappings(void)
 	}
 	expect(status_of(pid) == ETXTBSY, "ETXTBSY for a writable shared mapping");
 	close(sink);
-}
-
-static void nothing(int sig)
-{
-	(void)sig;
-}
-
-static void writing(void)
-{
-	struct sigaction act = { .sa_handler = nothing, .sa_flags = SA_RESTART };
-	int fds[2], fd;
-
-	/* nobody reads */
-	if (pipe(fds))
-		return;
-	close(fds[0]);
-	expect_error(sys_checkpoint(0, fds[1], 0), EPIPE);
-	close(fds[1]);
-	/* a full pipe, and a signal whose handler asks for calls to be restarted: not this one */
-	if (pipe(fds))
-		return;
-	sigaction(SIGALRM, &act, NULL);
-	alarm(1);
-	expect_error(sys_checkpoint(0, fds[1], 0), EINTR);
-	alarm(0);
-	fcntl(fds[1], F_SETFL, O_NONBLOCK);
-	expect_error(sys_checkpoint(0, fds[1], 0), EAGAIN);
-	close(fds[0]);
-	close(fds[1]);
-	mkdir("/tmp/small", 0700);
-	mount("tmpfs", "/tmp/small", "tmpfs", 0, "size=16k");
-	fd = open("/tmp/small/image", O_CREAT | O_RDWR, 0600);
-	expect_error(sys_checkpoint(0, fd, 0), ENOSPC);
-	close(fd);
-	umount("/tmp/small");
-	/* files that the kernel cannot write to or read from by itself */
-	fd = open("/proc/self/mem", O_RDWR);
-	expect_error(sys_checkpoint(0, fd, 0), EINVAL);
-	expect_error(sys_restart(0, fd, 0), EINVAL);
-	close(fd);
 }
 
 struct spoil {
@@ -456,7 +393,6 @@ const struct test error_tests[] = {
 	{ "errors: EBUSY for memory that is shared with another process", shared_memory },
 	{ "errors: EBUSY with threads", threads },
 	{ "errors: ETXTBSY for writable shared memory", mappings },
-	{ "errors: EPIPE, EINTR in spite of SA_RESTART, EAGAIN, ENOSPC, EINVAL while writing", writing },
 	{ "errors: every check of a version-1 image", version1_checks },
 	{ "errors: a hardware breakpoint in the kernel", debug_registers },
 	{ "errors: every check of a version-2 image", version2_checks },

@@ -75,12 +75,10 @@ static void fail_at(int fd, int n)
 /* Every dump either says ENOMEM or is whole; the dumped task knows nothing of it. */
 static void dump(const char *program, const char *option, unsigned long flags, int good)
 {
-	struct task task = task_start(program, "stop", option, -1);
+	struct task task = task_stopped(program, option);
 	int fail = open("/proc/self/fail-nth", O_RDWR), to = memfd_create("image", 0), n, failed = 0;
 	struct image image;
 
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
 	/* the file has its pages from now on */
 	expect(sys_checkpoint(task.pid, to, flags) > 0, "a dump: %m");
 	for (n = 1; n < ALLOCATIONS_MAX; n++) {
@@ -118,9 +116,6 @@ static void no_memory_to_dump(void)
 {
 	if (!injection())
 		return;
-	file_of_f("/tmp/task1.data", 8);
-	file_of_f("/tmp/task2.data", 8);
-	mkdir("/tmp/task2.dir", 0755);
 	dump("/bin/task1", NULL, 0, 42);
 	dump("/bin/task2", NULL, CKPT_FLAG_VERSION2, 43);
 }
@@ -260,9 +255,6 @@ static void no_memory_to_restart(void)
 {
 	if (!injection())
 		return;
-	/* the files of images that were made before may have changed since */
-	image_free(&image1);
-	image_free(&image2);
 	make_images();
 	restart(&image1, 0, 42);
 	restart(&image2, CKPT_FLAG_VERSION2, 43);

@@ -21,17 +21,10 @@ static size_t area_bytes;
 
 static void contents(void)
 {
-	struct image image;
-	struct task task;
-	long crid;
+	struct task task = task_stopped("/bin/task1", NULL);
+	struct image image = dump_whole(task.pid, 0, &layout);
 
-	file_of_f("/tmp/task1.data", 8);
-	task = task_start("/bin/task1", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	image = dump_stopped(task.pid, 0, &crid);
 	task_kill(&task);
-	expect(image_parse(&image, &layout), "a whole image");
 	expect(pages_between(&image, &layout, 0x200000000000, 0x200040000000) == 0, "no page of an untouched GiB");
 	expect(pages_between(&image, &layout, 0x300000000000, 0x300000008000) == 1, "one page of the file mapping");
 	expect(page_at(&image, &layout, 0x300000004000) != NULL, "the page that was written");
@@ -65,14 +58,15 @@ static struct task child_with(void (*make)(void), bool (*intact)(void))
 	return task;
 }
 
-static void round_trip(struct image *image)
+/* The task is gone and its copy must be intact; the image is freed. */
+static void round_trip(struct task *task, struct image *image)
 {
-	struct task copy = restart_image(image, CKPT_FLAG_VERSION2);
+	struct task copy;
 
-	task_wait_stopped(&copy);
-	kill(copy.pid, SIGCONT);
-	task_says(&copy, "copy");
-	expect(task_end(&copy) == 43, "status 43 of the copy");
+	task_kill(task);
+	copy = restart_image(image, CKPT_FLAG_VERSION2);
+	task_goes_on(&copy, true, 43);
+	image_free(image);
 }
 
 static void area_at(uint64_t addr, size_t bytes, int flags)
@@ -127,15 +121,11 @@ static void swapped(void)
 {
 	struct task task = child_with(make_swapped, filled);
 	struct image image;
-	long crid;
 
 	expect(swapped_kib(task.pid) >= 1024, "a MiB in swap, not %ld KiB", swapped_kib(task.pid));
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
-	expect(image_parse(&image, &layout), "a whole image");
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
 	expect(pages_between(&image, &layout, AREA, AREA + 512 * 4096) == 512, "512 pages");
-	task_kill(&task);
-	round_trip(&image);
-	image_free(&image);
+	round_trip(&task, &image);
 }
 
 #define LARGE (33000UL * 4096)
@@ -150,10 +140,9 @@ static void split_with(unsigned long flags)
 {
 	struct task task = child_with(make_large, filled);
 	struct image image;
-	long crid, parts = 0, end = 0;
+	long parts = 0, end = 0;
 
-	image = dump_stopped(task.pid, flags, &crid);
-	expect(image_parse(&image, &layout), "a whole image");
+	image = dump_whole(task.pid, flags, &layout);
 	for (int i = 0; i < layout.count; i++)
 		if (layout.maps[i].start >= AREA && layout.maps[i].end <= AREA + LARGE) {
 			expect(layout.maps[i].pages <= 32767, "no more pages than a record holds");
@@ -162,9 +151,11 @@ static void split_with(unsigned long flags)
 		}
 	expect(parts == 2 && end == (long)(AREA + LARGE), "two parts, not %ld", parts);
 	expect(pages_between(&image, &layout, AREA, AREA + LARGE) == LARGE / 4096, "all pages");
+	if (flags) {
+		round_trip(&task, &image);
+		return;
+	}
 	task_kill(&task);
-	if (flags)
-		round_trip(&image);
 	image_free(&image);
 }
 
@@ -189,14 +180,10 @@ static void huge(void)
 {
 	struct task task = child_with(make_huge, filled);
 	struct image image;
-	long crid;
 
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
-	expect(image_parse(&image, &layout), "a whole image");
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
 	expect(pages_between(&image, &layout, AREA, AREA + (4 << 20)) == 1024, "1024 pages");
-	task_kill(&task);
-	round_trip(&image);
-	image_free(&image);
+	round_trip(&task, &image);
 }
 
 static void make_protected(void)
@@ -222,14 +209,10 @@ static void protection(void)
 {
 	struct task task = child_with(make_protected, still_protected);
 	struct image image;
-	long crid;
 
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
-	expect(image_parse(&image, &layout), "a whole image");
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
 	expect(pages_between(&image, &layout, AREA, AREA + 64 * 4096) == 64, "64 pages");
-	task_kill(&task);
-	round_trip(&image);
-	image_free(&image);
+	round_trip(&task, &image);
 }
 
 static void make_freed(void)
@@ -249,15 +232,11 @@ static void lazily_freed(void)
 {
 	struct task task = child_with(make_freed, freed);
 	struct image image;
-	long crid;
 
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
-	expect(image_parse(&image, &layout), "a whole image");
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
 	expect(pages_between(&image, &layout, AREA, AREA + 64 * 4096) == 33, "33 pages, not %ld",
 	       pages_between(&image, &layout, AREA, AREA + 64 * 4096));
-	task_kill(&task);
-	round_trip(&image);
-	image_free(&image);
+	round_trip(&task, &image);
 }
 
 static void make_advised(void)
@@ -300,12 +279,9 @@ static void advice(void)
 {
 	struct task task = child_with(make_advised, advised);
 	struct image image;
-	long crid;
 
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
-	task_kill(&task);
-	round_trip(&image);
-	image_free(&image);
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+	round_trip(&task, &image);
 }
 
 /* Resident and swapped memory of a task are what they were before it was dumped. */
@@ -315,7 +291,6 @@ static void unchanged(void)
 	struct task task = child_with(make_protected, still_protected);
 	struct image image;
 	ssize_t n;
-	long crid;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps", task.pid);
@@ -323,7 +298,7 @@ static void unchanged(void)
 	n = read(fd, before, sizeof(before) - 1);
 	before[n > 0 ? n : 0] = '\0';
 	close(fd);
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
 	fd = open(path, O_RDONLY);
 	n = read(fd, after, sizeof(after) - 1);
 	after[n > 0 ? n : 0] = '\0';

@@ -10,71 +10,15 @@
 
 #include "ktest.h"
 
-#define TWIN "/bin/ckpt-process"
-
 static struct layout layout;
-
-static bool there(void)
-{
-	if (!access(TWIN, X_OK))
-		return true;
-	printf("# no " TWIN " in this guest: not tested\n");
-	return false;
-}
-
-static struct task stopped(const char *program, const char *ready)
-{
-	struct task task;
-
-	file_of_f("/tmp/task1.data", 8);
-	file_of_f("/tmp/task2.data", 8);
-	mkdir("/tmp/task2.dir", 0755);
-	task = task_start(program, "stop", NULL, -1);
-	task_says(&task, ready);
-	task_wait_stopped(&task);
-	return task;
-}
 
 static struct image dump_by_twin(pid_t pid, const char *format)
 {
-	struct image image;
-	char number[16];
-	int fds[2];
-	pid_t twin;
+	struct run run = program_checkpoint(pid, format, "--via", "user", false);
 
-	snprintf(number, sizeof(number), "%d", pid);
-	if (pipe(fds))
-		abort();
-	fflush(stdout);
-	twin = fork();
-	if (!twin) {
-		dup2(fds[1], 1);
-		close(fds[0]);
-		close(fds[1]);
-		execl(TWIN, TWIN, "checkpoint", "--pid", number, "--format", format, "--via", "user", NULL);
-		_exit(127);
-	}
-	close(fds[1]);
-	image = image_read(fds[0]);
-	close(fds[0]);
-	expect(status_of(twin) == 0, "the twin to dump");
-	expect(image_parse(&image, &layout), "a whole image of the twin (%zu bytes)", image.size);
-	return image;
-}
-
-static void become_by_twin(int in, int says, const void *how)
-{
-	(void)how;
-	dup2(in, 0);
-	dup2(says, 1);
-	for (int fd = 3; fd < 64; fd++)
-		close(fd);
-	execl(TWIN, TWIN, "restart", "--via", "user", NULL);
-}
-
-static struct task restart_by_twin(const struct image *image)
-{
-	return task_of_image(image, become_by_twin, NULL);
+	expect(run.status == 0, "the twin to dump: %s", run.said);
+	expect(image_parse(&run.image, &layout), "a whole image of the twin (%zu bytes)", run.image.size);
+	return run.image;
 }
 
 static void twin_to_kernel(void)
@@ -82,16 +26,13 @@ static void twin_to_kernel(void)
 	struct task task, copy;
 	struct image image;
 
-	if (!there())
+	if (!program_there())
 		return;
-	task = stopped("/bin/task2", "ready");
+	task = task_stopped("/bin/task2", NULL);
 	image = dump_by_twin(task.pid, "2");
 	task_kill(&task);
 	copy = restart_image(&image, CKPT_FLAG_VERSION2);
-	task_wait_stopped(&copy);
-	kill(copy.pid, SIGCONT);
-	task_says(&copy, "copy");
-	expect(task_end(&copy) == 43, "status 43 of the copy");
+	task_goes_on(&copy, true, 43);
 	image_free(&image);
 }
 
@@ -101,17 +42,16 @@ static void twin_to_kernel1(void)
 	struct image image;
 	pid_t pid;
 
-	if (!there())
+	if (!program_there())
 		return;
-	file_of_f("/tmp/task1.data", 8);
+	task_files();
 	/* the twin refuses pipes, in version 1 too */
 	pid = task1_with_files(NULL);
 	image = dump_by_twin(pid, "1");
 	kill(pid, SIGKILL);
 	status_of(pid);
 	copy = restart_image(&image, 0);
-	task_says(&copy, "copy");
-	expect(task_end(&copy) == 42, "status 42 of the copy");
+	task_goes_on(&copy, false, 42);
 	image_free(&image);
 }
 
@@ -120,15 +60,14 @@ static void kernel_to_twin(void)
 	struct task task, copy;
 	struct image image;
 	char line[256];
-	long crid;
-	int pid = 0;
+	int pid = 0, status = memory(NULL);
 
-	if (!there())
+	if (!program_there())
 		return;
-	task = stopped("/bin/task2", "ready");
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
+	task = task_stopped("/bin/task2", NULL);
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
 	task_kill(&task);
-	copy = restart_by_twin(&image);
+	copy = program_restart(&image, "--via", "user", status);
 	/* the copy is the twin's child, and stopped as the original was */
 	for (int tries = 0; tries < 100 && !pid; tries++) {
 		FILE *ps = popen("ps -o pid,comm,stat | grep 'task-two *T'", "r");
@@ -142,8 +81,7 @@ static void kernel_to_twin(void)
 	expect(pid > 0, "a stopped copy");
 	if (pid > 0)
 		kill(pid, SIGCONT);
-	task_says(&copy, "copy");
-	expect(task_end(&copy) == 43, "status 43 through the twin");
+	task_goes_on(&copy, false, 43);
 	image_free(&image);
 }
 

@@ -408,18 +408,14 @@ int mutate(uint64_t seed, long first, long count)
 	pid_t pids[WORKERS], pid;
 	struct task task;
 
-	file_of_f("/tmp/task1.data", 8);
-	file_of_f("/tmp/task2.data", 8);
-	mkdir("/tmp/task2.dir", 0755);
+	task_files();
 	chmod("/tmp/task2.data", 0666); /* what the confined restarter opens, too */
 	pid = task1_with_files("tiny");
 	make_base(&bases[0], pid, 0);
 	make_base(&bases[1], pid, CKPT_FLAG_VERSION2);
 	kill(pid, SIGKILL);
 	status_of(pid);
-	task = task_start("/bin/task2", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
+	task = task_stopped("/bin/task2", NULL);
 	make_base(&bases[2], task.pid, CKPT_FLAG_VERSION2);
 	task_kill(&task);
 	if (!bases[0].metas || !bases[1].metas || !bases[2].metas)

@@ -19,7 +19,7 @@ static void self_with(const char *option)
 
 	if (pipe(fds))
 		return;
-	file_of_f("/tmp/task1.data", 8);
+	task_files();
 	task = task_start("/bin/task1", "self", option, fds[1]);
 	close(fds[1]);
 	image = image_read(fds[0]);
@@ -30,8 +30,7 @@ static void self_with(const char *option)
 	expect(layout.version == 1, "version 1");
 
 	copy = restart_image(&image, 0);
-	task_says(&copy, "copy");
-	expect(task_end(&copy) == 42, "status 42 of the copy");
+	task_goes_on(&copy, false, 42);
 	image_free(&image);
 }
 
@@ -47,22 +46,13 @@ static void self_ldt(void)
 
 static void other_with(const char *option)
 {
-	struct task task, copy;
-	struct image image;
-	long crid;
+	struct task task = task_stopped("/bin/task1", option), copy;
+	struct image image = dump_whole(task.pid, 0, &layout);
 
-	file_of_f("/tmp/task1.data", 8);
-	task = task_start("/bin/task1", "stop", option, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	image = dump_stopped(task.pid, 0, &crid);
-	expect(crid > 0, "a crid, not %ld", crid);
-	expect(image_parse(&image, &layout), "a whole image (%zu bytes)", image.size);
 	task_kill(&task);
 
 	copy = restart_image(&image, 0);
-	task_says(&copy, "copy");
-	expect(task_end(&copy) == 42, "status 42 of the copy");
+	task_goes_on(&copy, false, 42);
 	image_free(&image);
 }
 
@@ -78,39 +68,26 @@ static void other_ldt(void)
 
 static void goes_on(void)
 {
-	struct task task;
+	struct task task = task_stopped("/bin/task1", NULL);
 	struct image image;
 	long first, second;
 
-	file_of_f("/tmp/task1.data", 8);
-	task = task_start("/bin/task1", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
 	image = dump_stopped(task.pid, 0, &first);
 	image_free(&image);
 	image = dump_stopped(task.pid, 0, &second);
 	expect(first > 0 && second > first, "crids that differ: %ld, %ld", first, second);
 	kill(task.pid, SIGCONT);
-	task_says(&task, "copy");
-	expect(task_end(&task) == 42, "the original to go on after SIGCONT");
+	task_goes_on(&task, false, 42);
 	image_free(&image);
 }
 
 static void twice(void)
 {
-	struct image one, two;
-	struct layout other_layout;
-	struct task task;
-	long crid;
+	static struct layout other_layout;
+	struct task task = task_stopped("/bin/task1", NULL);
+	struct image one = dump_whole(task.pid, 0, &layout), two = dump_whole(task.pid, 0, &other_layout);
 
-	file_of_f("/tmp/task1.data", 8);
-	task = task_start("/bin/task1", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	one = dump_stopped(task.pid, 0, &crid);
-	two = dump_stopped(task.pid, 0, &crid);
 	task_kill(&task);
-	expect(image_parse(&one, &layout) && image_parse(&two, &other_layout), "whole images");
 	expect(one.size == two.size && layout.first_vma == other_layout.first_vma &&
 	       !memcmp(one.bytes + layout.first_vma, two.bytes + layout.first_vma, one.size - layout.first_vma),
 	       "dumping to change nothing: two images alike from the first mapping on");

@@ -14,70 +14,36 @@
 
 static struct layout layout;
 
-static void prepare(void)
-{
-	file_of_f("/tmp/task2.data", 8);
-	mkdir("/tmp/task2.dir", 0755);
-}
-
-/* A copy of a task that was stopped by a signal is stopped, too: SIGCONT lets it go on. */
-static void finish(struct task *copy, bool stopped)
-{
-	if (stopped) {
-		task_wait_stopped(copy);
-		kill(copy->pid, SIGCONT);
-	}
-	task_says(copy, "copy");
-	expect(task_end(copy) == 43, "status 43 of the copy");
-}
-
 static void other(void)
 {
-	struct task task, copy;
-	struct image image;
-	long crid;
+	struct task task = task_stopped("/bin/task2", NULL), copy;
+	struct image image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
 
-	prepare();
-	task = task_start("/bin/task2", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
-	expect(crid > 0, "a crid, not %ld", crid);
-	expect(image_parse(&image, &layout) && layout.version == 2, "a whole image (%zu bytes)", image.size);
 	task_kill(&task);
 	copy = restart_image(&image, CKPT_FLAG_VERSION2);
-	finish(&copy, true);
+	task_goes_on(&copy, true, 43);
 	image_free(&image);
 }
 
 static void again(void)
 {
-	struct task task, copy;
-	struct image image, second;
-	struct layout *other_layout = malloc(sizeof(*other_layout));
-	long crid;
+	static struct layout other_layout;
+	struct task task = task_stopped("/bin/task2", NULL), copy;
+	struct image image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout), second;
 
-	prepare();
-	task = task_start("/bin/task2", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	image = dump_stopped(task.pid, CKPT_FLAG_VERSION2, &crid);
 	task_kill(&task);
 	copy = restart_image(&image, CKPT_FLAG_VERSION2);
 	task_wait_stopped(&copy);
-	second = dump_stopped(copy.pid, CKPT_FLAG_VERSION2, &crid);
-	expect(crid > 0, "a crid of the copy, not %ld", crid);
-	expect(image_parse(&image, &layout) && image_parse(&second, other_layout), "whole images");
+	second = dump_whole(copy.pid, CKPT_FLAG_VERSION2, &other_layout);
 	/* the numbers in the names of its pipes may have other lengths */
-	expect(layout.count == other_layout->count &&
-	       pages_between(&image, &layout, 0, ~0UL) == pages_between(&second, other_layout, 0, ~0UL),
-	       "as many mappings and pages in a copy's image: %d, %d", layout.count, other_layout->count);
+	expect(layout.count == other_layout.count &&
+	       pages_between(&image, &layout, 0, ~0UL) == pages_between(&second, &other_layout, 0, ~0UL),
+	       "as many mappings and pages in a copy's image: %d, %d", layout.count, other_layout.count);
 	task_kill(&copy);
 	copy = restart_image(&second, CKPT_FLAG_VERSION2);
-	finish(&copy, true);
+	task_goes_on(&copy, true, 43);
 	image_free(&image);
 	image_free(&second);
-	free(other_layout);
 }
 
 static void self(void)
@@ -87,7 +53,7 @@ static void self(void)
 	long crid = 0;
 	int fds[2];
 
-	prepare();
+	task_files();
 	if (pipe(fds))
 		return;
 	task = task_start("/bin/task2", "self", NULL, fds[1]);
@@ -97,57 +63,46 @@ static void self(void)
 	expect(sscanf(task_line(&task), "crid %ld", &crid) == 1 && crid > 0, "a crid");
 	expect(task_end(&task) == 0, "the original to go on");
 	copy = restart_image(&image, CKPT_FLAG_VERSION2);
-	finish(&copy, false);
+	task_goes_on(&copy, false, 43);
 	image_free(&image);
 }
 
-/* Stopped by a tracer in the middle of what it does, as ckpt save does it. */
-static struct image dump_traced(struct task *task, long *crid)
+/* The copy of a task that was stopped by a tracer in the middle of what it does, as ckpt save does it. */
+static struct task copy_of_traced(const char *mode)
 {
+	struct task task, copy;
 	struct image image;
 	int status;
 
+	task_files();
+	task = task_start("/bin/task2", mode, NULL, -1);
+	task_says(&task, "ready");
 	usleep(200000);
-	expect(ptrace(PTRACE_SEIZE, task->pid, 0, 0) == 0, "to seize");
-	ptrace(PTRACE_INTERRUPT, task->pid, 0, 0);
-	waitpid(task->pid, &status, __WALL);
-	image = dump_stopped(task->pid, CKPT_FLAG_VERSION2, crid);
-	expect(*crid > 0, "a crid, not %ld", *crid);
-	ptrace(PTRACE_DETACH, task->pid, 0, 0);
-	task_kill(task);
-	return image;
+	expect(ptrace(PTRACE_SEIZE, task.pid, 0, 0) == 0, "to seize");
+	ptrace(PTRACE_INTERRUPT, task.pid, 0, 0);
+	waitpid(task.pid, &status, __WALL);
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+	ptrace(PTRACE_DETACH, task.pid, 0, 0);
+	task_kill(&task);
+	copy = restart_image(&image, CKPT_FLAG_VERSION2);
+	image_free(&image);
+	return copy;
 }
 
 static void loop(void)
 {
-	struct task task, copy;
-	struct image image;
-	long crid;
+	struct task copy = copy_of_traced("loop");
 
-	prepare();
-	task = task_start("/bin/task2", "loop", NULL, -1);
-	task_says(&task, "ready");
-	image = dump_traced(&task, &crid);
-	copy = restart_image(&image, CKPT_FLAG_VERSION2);
 	usleep(200000);
 	kill(copy.pid, SIGUSR2);
-	finish(&copy, false);
-	image_free(&image);
+	task_goes_on(&copy, false, 43);
 }
 
 static void sleeps(void)
 {
-	struct task task, copy;
-	struct image image;
-	long crid;
+	struct task copy = copy_of_traced("sleep");
 
-	prepare();
-	task = task_start("/bin/task2", "sleep", NULL, -1);
-	task_says(&task, "ready");
-	image = dump_traced(&task, &crid);
-	copy = restart_image(&image, CKPT_FLAG_VERSION2);
-	finish(&copy, false);
-	image_free(&image);
+	task_goes_on(&copy, false, 43);
 }
 
 const struct test version2_tests[] = {

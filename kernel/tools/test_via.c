@@ -16,113 +16,11 @@
 
 #include "ktest.h"
 
-#define PROGRAM "/bin/ckpt-process"
-
-/* What a run of the program left behind. */
-struct run {
-	int status;
-	char said[4096]; /* its status lines */
-	struct image image;
-};
-
 static struct layout layout;
-
-static bool there(void)
-{
-	if (!access(PROGRAM, X_OK))
-		return true;
-	printf("# no " PROGRAM " in this guest: not tested\n");
-	return false;
-}
-
-static void files(void)
-{
-	file_of_f("/tmp/task1.data", 8);
-	file_of_f("/tmp/task2.data", 8);
-	mkdir("/tmp/task2.dir", 0755);
-}
-
-/* A descriptor that holds bytes and can be read from the start. */
-static int memory(const struct image *image)
-{
-	int fd = memfd_create("bytes", 0);
-
-	if (image)
-		feed(fd, image->bytes, image->size);
-	lseek(fd, 0, SEEK_SET);
-	return fd;
-}
-
-static void said(struct run *run, int fd)
-{
-	ssize_t n = pread(fd, run->said, sizeof(run->said) - 1, 0);
-
-	run->said[n > 0 ? n : 0] = '\0';
-	close(fd);
-}
 
 static bool says(const struct run *run, const char *words)
 {
 	return strstr(run->said, words);
-}
-
-/* checkpoint: the image through a pipe, status lines into a file. @drop: without CAP_SYS_ADMIN */
-static struct run checkpoint(pid_t pid, const char *format, const char *more, const char *value, bool drop)
-{
-	struct run run = { 0 };
-	int fds[2], status = memory(NULL);
-	char number[16], to[16];
-	pid_t child;
-
-	snprintf(number, sizeof(number), "%d", pid);
-	snprintf(to, sizeof(to), "%d", status);
-	if (pipe(fds))
-		abort();
-	fflush(stdout);
-	child = fork();
-	if (!child) {
-		dup2(fds[1], 1);
-		close(fds[0]);
-		close(fds[1]);
-		if (drop && prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN))
-			_exit(99);
-		execl(PROGRAM, PROGRAM, "checkpoint", "--pid", number, "--format", format, "--status-fd", to, more,
-		      value, NULL);
-		_exit(127);
-	}
-	close(fds[1]);
-	run.image = image_read(fds[0]);
-	close(fds[0]);
-	run.status = status_of(child);
-	said(&run, status);
-	return run;
-}
-
-struct restart_how {
-	const char *more, *value;
-	int status;
-};
-
-static void become_by_program(int in, int says, const void *arg)
-{
-	const struct restart_how *how = arg;
-	char to[16];
-
-	snprintf(to, sizeof(to), "%d", how->status);
-	dup2(in, 0);
-	dup2(says, 1);
-	for (int fd = 3; fd < 64; fd++)
-		if (fd != how->status)
-			close(fd);
-	execl(PROGRAM, PROGRAM, "restart", "--status-fd", to, how->more, how->value, NULL);
-}
-
-/* restart: the image from a pipe. The program stays as the copy's parent, and its status is the copy's. */
-static struct task restart(const struct image *image, const char *more, const char *value, int status)
-{
-	struct restart_how how = { more, value, status };
-
-	return task_of_image(image, become_by_program, &how);
 }
 
 /* The pid of the copy, when the program has said it. */
@@ -175,6 +73,16 @@ static uint32_t recorded_state(const struct image *image)
 	return task.state;
 }
 
+static struct task looping(void)
+{
+	struct task task;
+
+	task_files();
+	task = task_start("/bin/task2", "loop", NULL, -1);
+	task_says(&task, "ready");
+	return task;
+}
+
 static void running(void)
 {
 	struct task task, copy;
@@ -182,27 +90,23 @@ static void running(void)
 	int status = memory(NULL);
 	pid_t pid;
 
-	if (!there())
+	if (!program_there())
 		return;
-	files();
-	task = task_start("/bin/task2", "loop", NULL, -1);
-	task_says(&task, "ready");
-	run = checkpoint(task.pid, "2", NULL, NULL, false);
+	task = looping();
+	run = program_checkpoint(task.pid, "2", NULL, NULL, false);
 	expect(run.status == 0 && says(&run, "\"via\":\"kernel\"") && says(&run, "\"crid\":"),
 	       "the system call to be used by itself: %s", run.said);
 	expect(recorded_state(&run.image) == CKPT_STATE_RUNNING, "a task that runs in the image");
 	expect(state_of(task.pid) == 'R', "the task to run on");
 	kill(task.pid, SIGUSR2);
-	task_says(&task, "copy");
-	expect(task_end(&task) == 43, "status 43 of the original");
+	task_goes_on(&task, false, 43);
 
-	copy = restart(&run.image, NULL, NULL, status);
+	copy = program_restart(&run.image, NULL, NULL, status);
 	pid = copy_of(status);
 	expect(comes_to(pid, 'R'), "a copy that runs");
 	kill(pid, SIGUSR2);
-	task_says(&copy, "copy");
-	expect(task_end(&copy) == 43, "status 43 through the program");
-	said(&run, status);
+	task_goes_on(&copy, false, 43);
+	program_said(&run, status);
 	expect(says(&run, "\"via\":\"kernel\"") && says(&run, "\"event\":\"exited\",\"code\":43"), "its words: %s",
 	       run.said);
 	image_free(&run.image);
@@ -215,26 +119,21 @@ static void stopped(void)
 	int status = memory(NULL);
 	pid_t pid;
 
-	if (!there())
+	if (!program_there())
 		return;
-	files();
-	task = task_start("/bin/task2", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	run = checkpoint(task.pid, "2", "--via", "kernel", false);
+	task = task_stopped("/bin/task2", NULL);
+	run = program_checkpoint(task.pid, "2", "--via", "kernel", false);
 	expect(run.status == 0, "a checkpoint: %s", run.said);
 	expect(recorded_state(&run.image) == CKPT_STATE_STOPPED, "a stopped task in the image");
 	expect(comes_to(task.pid, 'T'), "the task still to be stopped, not %c", state_of(task.pid));
 	kill(task.pid, SIGCONT);
-	task_says(&task, "copy");
-	expect(task_end(&task) == 43, "status 43 of the original");
+	task_goes_on(&task, false, 43);
 
-	copy = restart(&run.image, "--via", "kernel", status);
+	copy = program_restart(&run.image, "--via", "kernel", status);
 	pid = copy_of(status);
 	expect(comes_to(pid, 'T'), "a stopped copy, not %c", state_of(pid));
 	kill(pid, SIGCONT);
-	task_says(&copy, "copy");
-	expect(task_end(&copy) == 43, "status 43 of the copy");
+	task_goes_on(&copy, false, 43);
 	close(status);
 	image_free(&run.image);
 }
@@ -245,16 +144,13 @@ static void version1(void)
 	struct run run;
 	int status = memory(NULL);
 
-	if (!there())
+	if (!program_there())
 		return;
-	files();
-	task = task_start("/bin/task1", "stop", "ldt", -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	run = checkpoint(task.pid, "1", "--via", "kernel", false);
+	task = task_stopped("/bin/task1", "ldt");
+	run = program_checkpoint(task.pid, "1", "--via", "kernel", false);
 	expect(run.status == 0 && image_parse(&run.image, &layout) && layout.version == 1, "an image: %s", run.said);
 	task_kill(&task);
-	copy = restart(&run.image, "--via", "kernel", status);
+	copy = program_restart(&run.image, "--via", "kernel", status);
 	/* it looks for descriptors of its own that version 1 does not bring: that it runs is enough here */
 	expect(copy_of(status) > 0, "a copy");
 	task_end(&copy);
@@ -267,16 +163,14 @@ static void endings(void)
 	struct task task;
 	struct run run;
 
-	if (!there())
+	if (!program_there())
 		return;
-	files();
-	task = task_start("/bin/task2", "loop", NULL, -1);
-	task_says(&task, "ready");
-	run = checkpoint(task.pid, "2", "--stop", NULL, false);
+	task = looping();
+	run = program_checkpoint(task.pid, "2", "--stop", NULL, false);
 	expect(run.status == 0 && comes_to(task.pid, 'T'), "--stop to leave it stopped: %s", run.said);
 	expect(recorded_state(&run.image) == CKPT_STATE_RUNNING, "and running in the image");
 	image_free(&run.image);
-	run = checkpoint(task.pid, "2", "--kill", NULL, false);
+	run = program_checkpoint(task.pid, "2", "--kill", NULL, false);
 	expect(run.status == 0, "--kill: %s", run.said);
 	expect(recorded_state(&run.image) == CKPT_STATE_STOPPED, "a stopped task in the image");
 	expect(task_end(&task) == 128 + SIGKILL, "the task to be killed");
@@ -291,15 +185,13 @@ static void detached(void)
 	char path[64], where[64] = "";
 	pid_t pid;
 
-	if (!there())
+	if (!program_there())
 		return;
-	files();
-	task = task_start("/bin/task2", "loop", NULL, -1);
-	task_says(&task, "ready");
+	task = looping();
 	first = task.pid;
-	run = checkpoint(task.pid, "2", "--kill", NULL, false);
+	run = program_checkpoint(task.pid, "2", "--kill", NULL, false);
 	task_end(&task);
-	copy = restart(&run.image, "--detach", "--same-pid", status);
+	copy = program_restart(&run.image, "--detach", "--same-pid", status);
 	pid = copy_of(status);
 	expect(status_of(copy.pid) == 0, "the program to leave");
 	expect(pid == first, "the old pid %d, not %d", first, pid);
@@ -320,39 +212,34 @@ static void refused(void)
 	struct image torn;
 	int status;
 
-	if (!there())
+	if (!program_there())
 		return;
-	files();
 	/* its descriptor 4 is a pipe */
-	task = task_start("/bin/task1", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	run = checkpoint(task.pid, "2", "--via", "kernel", false);
+	task = task_stopped("/bin/task1", NULL);
+	run = program_checkpoint(task.pid, "2", "--via", "kernel", false);
 	expect(run.status == 5 && says(&run, "descriptor 4"), "exit 5 and the descriptor's name: %d %s", run.status, run.said);
 	expect(comes_to(task.pid, 'T'), "the task still to be stopped");
 	image_free(&run.image);
 	task_kill(&task);
 
-	task = task_start("/bin/task2", "stop", NULL, -1);
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	run = checkpoint(task.pid, "2", "--via", "kernel", true);
+	task = task_stopped("/bin/task2", NULL);
+	run = program_checkpoint(task.pid, "2", "--via", "kernel", true);
 	expect(run.status == 5 && says(&run, "CAP_SYS_ADMIN"), "exit 5 without the capability: %d %s", run.status, run.said);
 	image_free(&run.image);
-	run = checkpoint(task.pid, "2", NULL, NULL, true);
+	run = program_checkpoint(task.pid, "2", NULL, NULL, true);
 	expect(says(&run, "\"via\":\"user\""), "the twin to be taken instead: %s", run.said);
 	image_free(&run.image);
-	run = checkpoint(task.pid, "2", "--via", "user", false);
+	run = program_checkpoint(task.pid, "2", "--via", "user", false);
 	expect(run.status == 0 && says(&run, "\"via\":\"user\""), "the twin when asked for: %s", run.said);
 
 	torn = image_copy(&run.image);
 	torn.size -= 4096;
 	status = memory(NULL);
-	copy = restart(&torn, "--via", "kernel", status);
+	copy = program_restart(&torn, "--via", "kernel", status);
 	expect(task_end(&copy) == 125, "status 125");
 	image_free(&torn);
 	image_free(&run.image);
-	said(&run, status);
+	program_said(&run, status);
 	expect(says(&run, "\"event\":\"error\",\"exit\":4"), "a damaged image: %s", run.said);
 	task_kill(&task);
 }
