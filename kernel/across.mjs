@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url';
 import { boot } from './guest.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const ckpt = process.env.CKPT_BIN ?? join(here, '../bin/ckpt');
+/** The program under test. */
+export const ckpt = process.env.CKPT_BIN ?? join(here, '../bin/ckpt');
 
 /** Whether there is a program to take the images: it needs dist/ and the addon beside it. */
 export function storeIsThere() {

@@ -33,7 +33,7 @@ export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'
 const jobs = process.env.CKPT_KERNEL_JOBS ?? '2';
 
 /** Fragments that make up a configuration, on top of allnoconfig. */
-const configurations = { plain: ['base.config'], debug: ['base.config', 'debug.config'] };
+const configurations = { plain: ['base.config', 'plain.config'], debug: ['base.config', 'debug.config'] };
 
 /** Parts of the package that no configuration of ours compiles: Kconfig files stay, the tree shrinks to a fifth. */
 const left = [

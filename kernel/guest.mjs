@@ -16,7 +16,7 @@ export const reports =
 	/\b(WARNING:|BUG:|KASAN:|UBSAN:|INFO:|Oops:|general protection fault|Kernel panic|possible circular|kernel BUG)/;
 
 /** Compiles the guest's programs and packs its file system. `more` maps paths in the guest to files here. */
-export function makeInitramfs(dir, more = {}) {
+export function makeInitramfs(dir, more = {}, { compress = true } = {}) {
 	const root = join(dir, 'root');
 	for (const name of ['bin', 'dev', 'proc', 'sys', 'tmp', 'etc'])
 		mkdirSync(join(root, name), { recursive: true });
@@ -26,9 +26,14 @@ export function makeInitramfs(dir, more = {}) {
 	copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
 	copyFileSync(join(here, 'guest-init.sh'), join(root, 'init'));
 	execFileSync('chmod', ['755', join(root, 'init')]);
-	for (const [to, from] of Object.entries(more)) if (existsSync(from)) copyFileSync(from, join(root, to));
-	const initramfs = join(dir, 'initramfs.gz');
-	execFileSync('sh', ['-c', `find . | cpio -o -H newc --quiet | gzip -1 > '${initramfs}'`], { cwd: root });
+	for (const [to, from] of Object.entries(more)) {
+		if (!existsSync(from)) continue;
+		mkdirSync(dirname(join(root, to)), { recursive: true });
+		copyFileSync(from, join(root, to));
+	}
+	const initramfs = join(dir, 'initramfs');
+	const pack = `find . | cpio -o -H newc --quiet | ${compress ? 'gzip -1' : 'cat'} > '${initramfs}'`;
+	execFileSync('sh', ['-c', pack], { cwd: root });
 	return initramfs;
 }
 
@@ -41,7 +46,7 @@ export function makeInitramfs(dir, more = {}) {
  */
 export function boot(options) {
 	const started = Date.now();
-	const append = `console=ttyS0 panic=-1 tsc=reliable clocksource=tsc loglevel=6 ckpt.run=${options.run} ${options.append ?? ''}`;
+	const append = `console=ttyS0 panic=-1 no_timer_check tsc=reliable clocksource=tsc loglevel=6 ckpt.run=${options.run} ${options.append ?? ''}`;
 	const qemu = spawn(
 		'qemu-system-x86_64',
 		[

@@ -2,7 +2,7 @@
 //
 // `npm run test:kernel`: builds the kernel, boots it in QEMU, runs the tests inside, reads the results.
 //
-//   node kernel/test.mjs [--only GROUP,...] [--plain | --debug | --across | --style] [--verbose]
+//   node kernel/test.mjs [--only GROUP,...] [--plain | --debug | --across | --cli | --style] [--verbose]
 //   node kernel/test.mjs --mutate [--plain] [--seed N] [--first N] [--images N]
 //
 // Fails when a test fails, when the guest does not get to its end, and when its kernel reports a mistake.
@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 
 import { across, storeIsThere } from './across.mjs';
 import { buildKernel, checkStyle } from './build.mjs';
+import { cli } from './cli.mjs';
 import { boot, makeInitramfs, reports, withScratch } from './guest.mjs';
 
 const argv = process.argv.slice(2);
@@ -63,18 +64,18 @@ function twin() {
 	return { 'bin/ckpt-process': join(process_, 'out/static/ckpt-process') };
 }
 
-async function run(what, config, program, timeoutMs, dir) {
+const onLine = flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined;
+
+function kernel(config) {
 	const built = buildKernel(config);
 	console.log(`# kernel ${config}: ${built.cached ? 'from the cache' : `built in ${built.seconds} s`}`);
+	return built.bzImage;
+}
+
+async function run(what, config, program, timeoutMs, dir) {
+	const bzImage = kernel(config);
 	const initramfs = makeInitramfs(dir, twin());
-	const outcome = await boot({
-		bzImage: built.bzImage,
-		initramfs,
-		run: program.join(','),
-		timeoutMs,
-		onLine: flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined,
-	});
-	judge(what, outcome);
+	judge(what, await boot({ bzImage, initramfs, run: program.join(','), timeoutMs, onLine }));
 }
 
 await withScratch(async (dir) => {
@@ -84,11 +85,14 @@ await withScratch(async (dir) => {
 		result(said === '', `checkpatch has nothing to say${said && `:\n${said}`}`);
 		if (flag('--style')) return;
 	}
-	if (flag('--across') || (argv.length === 0 && storeIsThere())) {
-		const { bzImage } = buildKernel('plain');
-		const onLine = flag('--verbose') ? (line) => console.log(`| ${line}`) : undefined;
-		await across({ bzImage, initramfs: makeInitramfs(dir), onLine }, dir, judge, result);
+	const everything = argv.length === 0 && storeIsThere();
+	if (everything || flag('--across')) {
+		await across({ bzImage: kernel('plain'), initramfs: makeInitramfs(dir), onLine }, dir, judge, result);
 		if (flag('--across')) return;
+	}
+	if (everything || flag('--cli')) {
+		judge('ckpt', await cli({ bzImage: kernel('plain'), onLine }, dir));
+		if (flag('--cli')) return;
 	}
 	const seed = value('--seed', String(Date.now() % 1_000_000));
 	const mutate = ['ktest', 'mutate', seed, value('--first', '0'), value('--images', '10000')];

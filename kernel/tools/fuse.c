@@ -44,7 +44,7 @@ static void on_write(int dev, const struct fuse_in_header *in, const struct fuse
 		taker->cut += out.size < arg->size;
 	}
 	if (pwrite(taker->took, arg + 1, out.size, arg->offset) != (ssize_t)out.size)
-		_exit(1);
+		_exit(3);
 	reply(dev, in, 0, &out, sizeof(out));
 }
 
@@ -59,8 +59,10 @@ static void serve(int dev, struct taker *taker)
 
 		if (n < 0 && errno == ENODEV) /* unmounted */
 			_exit(0);
+		if (n < 0 && (errno == ENOENT || errno == EINTR)) /* a request that was given up meanwhile */
+			continue;
 		if (n < (ssize_t)sizeof(*in))
-			_exit(1);
+			_exit(2);
 		switch (in->opcode) {
 		case FUSE_INIT: {
 			struct fuse_init_out out = { .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
@@ -132,9 +134,11 @@ struct taker *taker_start(const char *path, const struct taker *how)
 struct image taker_end(const char *path, struct taker *taker)
 {
 	struct image took;
+	int status;
 
 	expect(!umount(path), "umount: %s", strerror(errno));
-	expect(status_of(taker->server) == 0, "the server to end well");
+	status = status_of(taker->server);
+	expect(status == 0, "the server to end well, not with %d", status);
 	took = image_read(taker->took);
 	close(taker->took);
 	munmap(taker, 4096);
