@@ -9,25 +9,11 @@
 #include <linux/fs_struct.h>
 #include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
-#include <linux/timekeeping.h>
-#include <linux/version.h>
 
 #include <asm/desc.h>
 #include <asm/vdso.h>
 
 #include "ckpt.h"
-
-void ckpt_fill_head(struct cr_head *head, u16 version)
-{
-	memset(head, 0, sizeof(*head));
-	head->magic = CKPT_HEAD_MAGIC;
-	head->major = (LINUX_VERSION_CODE >> 16) & 0xff;
-	head->minor = (LINUX_VERSION_CODE >> 8) & 0xff;
-	head->patch = LINUX_VERSION_CODE & 0xff;
-	head->version = version;
-	head->flags = CKPT_CTX_CKPT;
-	head->time = ktime_get_real_seconds();
-}
 
 static int write_task(struct ckpt_source *src)
 {
@@ -63,22 +49,11 @@ static int write_task(struct ckpt_source *src)
 
 static int write_mm(struct ckpt_source *src)
 {
-	struct mm_struct *mm = src->mm;
 	struct cr_mm rec = { .tag = 1, .map_count = src->records };
+	u64 fields[CKPT_MM_FIELDS];
 
-	spin_lock(&mm->arg_lock);
-	rec.start_code = mm->start_code;
-	rec.end_code = mm->end_code;
-	rec.start_data = mm->start_data;
-	rec.end_data = mm->end_data;
-	rec.start_brk = mm->start_brk;
-	rec.brk = mm->brk;
-	rec.start_stack = mm->start_stack;
-	rec.arg_start = mm->arg_start;
-	rec.arg_end = mm->arg_end;
-	rec.env_start = mm->env_start;
-	rec.env_end = mm->env_end;
-	spin_unlock(&mm->arg_lock);
+	ckpt_get_mm_fields(src->mm, fields);
+	memcpy((u8 *)&rec + offsetof(struct cr_mm, start_code), fields, sizeof(fields));
 	return ckpt_put1(&src->stream, CKPT_REC_MM, src->pid, &rec, sizeof(rec));
 }
 
@@ -102,12 +77,9 @@ static int write_vdso(struct ckpt_source *src, const struct ckpt_vma *vma)
 	unsigned long addr;
 	int ret;
 
-	ckpt_vdso_image(&image);
-	if (vma->end - vma->start != image->size) {
-		ckpt_say(src->task, "a vdso that is not mapped whole cannot be carried");
-		return -ETXTBSY;
-	}
-	ret = ckpt_put1(&src->stream, CKPT_REC_VMA, src->pid, &rec, sizeof(rec));
+	ret = ckpt_vdso_whole(src, vma->end - vma->start, &image);
+	if (!ret)
+		ret = ckpt_put1(&src->stream, CKPT_REC_VMA, src->pid, &rec, sizeof(rec));
 	for (addr = vma->start; !ret && addr < vma->end; addr += PAGE_SIZE) {
 		u64 a = addr;
 
@@ -137,15 +109,14 @@ static int write_segment(struct ckpt_source *src, const struct ckpt_vma *vma,
 	return ret ? ret : ckpt_segment_write(src, vma, seg);
 }
 
-static int write_vma(struct ckpt_source *src, const struct ckpt_vma *vma, char *page,
-		     long *records)
+static int write_segments(struct ckpt_source *src, const struct ckpt_vma *vma, long *records)
 {
 	struct ckpt_segment seg = { .end = vma->start };
 	char *name = NULL;
 	int ret, len = 0;
 
 	if (vma->how == CKPT_MAP_FILE) {
-		name = ckpt_path_of(&vma->file->f_path, page, &len);
+		name = ckpt_path_of(&vma->file->f_path, src->page, &len);
 		if (IS_ERR(name))
 			return PTR_ERR(name);
 	}
@@ -160,32 +131,17 @@ static int write_vma(struct ckpt_source *src, const struct ckpt_vma *vma, char *
 	return 0;
 }
 
-static int write_vmas(struct ckpt_source *src, char *page)
+static int write_vma(struct ckpt_source *src, const struct ckpt_vma *vma, long *records)
 {
-	unsigned long addr = 0;
-	struct ckpt_vma vma;
-	long records = 0;
-	int ret;
+	if (vma->how != CKPT_MAP_VDSO)
+		return write_segments(src, vma, records);
+	++*records;
+	return write_vdso(src, vma);
+}
 
-	src->seen = 0;
-	while ((ret = ckpt_vma_next(src, addr, &vma)) == 1) {
-		addr = vma.end;
-		ckpt_seen(&src->seen, &vma);
-		if (vma.how == CKPT_MAP_VDSO) {
-			ret = write_vdso(src, &vma);
-			records++;
-		} else if (vma.how != CKPT_MAP_SKIP) {
-			ret = write_vma(src, &vma, page, &records);
-		} else {
-			ret = 0;
-		}
-		ckpt_vma_put(&vma);
-		if (ret)
-			return ret;
-	}
-	if (!ret)
-		ret = ckpt_plan_verify(src);
-	return !ret && records != src->records ? -EBUSY : ret;
+static int write_vmas(struct ckpt_source *src)
+{
+	return ckpt_write_vmas(src, write_vma);
 }
 
 static int write_context(struct ckpt_source *src)
@@ -199,7 +155,7 @@ static int write_context(struct ckpt_source *src)
 		return n;
 	rec.nldt = n;
 	ret = ckpt_put1(&src->stream, CKPT_REC_MM_CONTEXT, src->pid, &rec, sizeof(rec));
-	if (!ret && n)
+	if (!ret)
 		ret = ckpt_put(&src->stream, ldt, n * LDT_ENTRY_SIZE);
 	kvfree(ldt);
 	return ret;
@@ -212,11 +168,10 @@ static int write_thread(struct ckpt_source *src)
 		.gdt_entry_tls_entries = GDT_ENTRY_TLS_ENTRIES,
 		.sizeof_tls_array = sizeof(src->task->thread.tls_array),
 	};
-	int i, ret;
+	int ret;
 
 	BUILD_BUG_ON(sizeof(src->task->thread.tls_array) != CKPT_TLS_ENTRIES * LDT_ENTRY_SIZE);
-	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
-		rec.ntls += !desc_empty(&tls[i]);
+	rec.ntls = ckpt_tls_used(src->task);
 	ret = ckpt_put1(&src->stream, CKPT_REC_THREAD, src->pid, &rec, sizeof(rec));
 	return ret ? ret : ckpt_put(&src->stream, tls, sizeof(src->task->thread.tls_array));
 }
@@ -239,32 +194,7 @@ static int write_cpu(struct ckpt_source *src)
 	ret = -ENOMEM;
 	if (!rec)
 		goto out;
-#define COPY(field) (rec->field = regs.field)
-	COPY(bx);
-	COPY(cx);
-	COPY(dx);
-	COPY(si);
-	COPY(di);
-	COPY(bp);
-	COPY(ax);
-	COPY(ds);
-	COPY(es);
-	COPY(orig_ax);
-	COPY(ip);
-	COPY(cs);
-	COPY(flags);
-	COPY(sp);
-	COPY(ss);
-	COPY(fs);
-	COPY(gs);
-	COPY(debugreg0);
-	COPY(debugreg1);
-	COPY(debugreg2);
-	COPY(debugreg3);
-	COPY(debugreg6);
-	COPY(debugreg7);
-	COPY(uses_debug);
-#undef COPY
+	ckpt_cpu_from_regs(rec, &regs);
 	rec->used_math = 1;
 	rec->has_fxsr = 1;
 	memcpy(rec->fxsave, area, sizeof(rec->fxsave));
@@ -275,44 +205,23 @@ out:
 	return ret;
 }
 
-static int write_all(struct ckpt_source *src, char *page)
+static int write_tail(struct ckpt_source *src)
 {
 	struct cr_tail tail = { .magic = CKPT_TAIL_MAGIC, .cksum = { 1, 1 } };
-	struct cr_head head;
-	int ret;
 
-	ckpt_fill_head(&head, 1);
-	ret = ckpt_put1(&src->stream, CKPT_REC_HEAD, 0, &head, sizeof(head));
-	if (!ret)
-		ret = write_task(src);
-	if (!ret)
-		ret = write_mm(src);
-	if (!ret)
-		ret = write_vmas(src, page);
-	if (!ret)
-		ret = write_context(src);
-	if (!ret)
-		ret = write_thread(src);
-	if (!ret)
-		ret = write_cpu(src);
-	if (!ret)
-		ret = ckpt_put1(&src->stream, CKPT_REC_TAIL, 0, &tail, sizeof(tail));
-	return ret ? ret : ckpt_flush(&src->stream);
+	return ckpt_put1(&src->stream, CKPT_REC_TAIL, 0, &tail, sizeof(tail));
 }
 
-int ckpt_checkpoint1(struct ckpt_source *src)
-{
-	char *page;
-	int ret;
-
-	ckpt_say_what_version1_loses(src);
-	ret = ckpt_plan(src);
-	if (ret)
-		return ret;
-	page = (char *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (!page)
-		return -ENOMEM;
-	ret = write_all(src, page);
-	free_page((unsigned long)page);
-	return ret;
-}
+const ckpt_write_step ckpt_write1[] = {
+	ckpt_say_what_version1_loses,
+	ckpt_plan,
+	ckpt_write_head,
+	write_task,
+	write_mm,
+	write_vmas,
+	write_context,
+	write_thread,
+	write_cpu,
+	write_tail,
+	NULL,
+};

@@ -49,21 +49,11 @@ static int write_mm(struct ckpt_source *src)
 {
 	struct mm_struct *mm = src->mm;
 	struct cr2_mm rec = { .map_count = src->records, .def_flags = vma2_flags(mm->def_flags) };
+	u64 fields[CKPT_MM_FIELDS];
 	int words = 0, ret;
 
-	spin_lock(&mm->arg_lock);
-	rec.start_code = mm->start_code;
-	rec.end_code = mm->end_code;
-	rec.start_data = mm->start_data;
-	rec.end_data = mm->end_data;
-	rec.start_brk = mm->start_brk;
-	rec.brk = mm->brk;
-	rec.start_stack = mm->start_stack;
-	rec.arg_start = mm->arg_start;
-	rec.arg_end = mm->arg_end;
-	rec.env_start = mm->env_start;
-	rec.env_end = mm->env_end;
-	spin_unlock(&mm->arg_lock);
+	ckpt_get_mm_fields(mm, fields);
+	memcpy((u8 *)&rec + offsetof(struct cr2_mm, start_code), fields, sizeof(fields));
 	do {
 		words += 2;
 	} while (words < AT_VECTOR_SIZE && mm->saved_auxv[words - 2]);
@@ -106,11 +96,9 @@ static int write_vdso(struct ckpt_source *src)
 	if (ret)
 		return ret;
 	if (rec.vdso_start) {
-		ckpt_vdso_image(&image);
-		if (rec.vdso_bytes != image->size) {
-			ckpt_say(src->task, "a vdso that is not mapped whole cannot be carried");
-			return -ETXTBSY;
-		}
+		ret = ckpt_vdso_whole(src, rec.vdso_bytes, &image);
+		if (ret)
+			return ret;
 		rec.vdso_crc32c = ~ckpt_crc32c(~0U, image->data, image->size);
 		rec.build_id_bytes = ckpt_vdso_build_id(rec.build_id);
 	}
@@ -124,17 +112,15 @@ static u32 prot_of(unsigned long flags, unsigned long r, unsigned long w, unsign
 	       (flags & x ? PROT_EXEC : 0);
 }
 
-static int describe_file(const struct ckpt_vma *vma, struct cr2_vma *rec, char *page, char **name)
+static int describe_file(struct ckpt_source *src, const struct ckpt_vma *vma, struct cr2_vma *rec,
+			 char **name)
 {
 	struct kstat stat;
 	int len, ret;
 
-	ret = ckpt_stat(&vma->file->f_path, &stat);
+	ret = ckpt_describe(src, &vma->file->f_path, &stat, name, &len);
 	if (ret)
 		return ret;
-	*name = ckpt_path_of(&vma->file->f_path, page, &len);
-	if (IS_ERR(*name))
-		return PTR_ERR(*name);
 	rec->kind = vma->flags & VM_MAYSHARE ? CKPT_VMA2_FILE_SHARED : CKPT_VMA2_FILE_PRIVATE;
 	rec->pgoff = vma->pgoff;
 	rec->dev = new_encode_dev(stat.dev);
@@ -168,7 +154,7 @@ static int read_build_id(struct ckpt_source *src, const struct ckpt_vma *vma, st
 	return 0;
 }
 
-static int write_vma(struct ckpt_source *src, const struct ckpt_vma *vma, char *page)
+static int write_vma(struct ckpt_source *src, const struct ckpt_vma *vma)
 {
 	struct mm_struct *mm = src->mm;
 	struct cr2_vma rec = { .start = vma->start, .end = vma->end, .kind = CKPT_VMA2_ANON };
@@ -185,7 +171,7 @@ static int write_vma(struct ckpt_source *src, const struct ckpt_vma *vma, char *
 		if (vma->start <= mm->start_stack && vma->end >= mm->start_stack)
 			rec.flags |= CKPT_VMA2_F_STACK;
 	} else {
-		ret = describe_file(vma, &rec, page, &name);
+		ret = describe_file(src, vma, &rec, &name);
 		if (!ret)
 			ret = read_build_id(src, vma, &rec);
 		if (ret)
@@ -220,31 +206,18 @@ static int write_pages(struct ckpt_source *src, const struct ckpt_vma *vma)
 	return 0;
 }
 
-static int write_vmas(struct ckpt_source *src, char *page)
+static int write_vma_and_pages(struct ckpt_source *src, const struct ckpt_vma *vma, long *records)
 {
-	unsigned long addr = 0;
-	struct ckpt_vma vma;
-	long records = 0;
 	int ret;
 
-	src->seen = 0;
-	while ((ret = ckpt_vma_next(src, addr, &vma)) == 1) {
-		addr = vma.end;
-		ckpt_seen(&src->seen, &vma);
-		ret = 0;
-		if (vma.how != CKPT_MAP_SKIP) {
-			ret = write_vma(src, &vma, page);
-			if (!ret)
-				ret = write_pages(src, &vma);
-			records++;
-		}
-		ckpt_vma_put(&vma);
-		if (ret)
-			return ret;
-	}
-	if (!ret)
-		ret = ckpt_plan_verify(src);
-	return !ret && records != src->records ? -EBUSY : ret;
+	++*records;
+	ret = write_vma(src, vma);
+	return ret ? ret : write_pages(src, vma);
+}
+
+static int write_vmas(struct ckpt_source *src)
+{
+	return ckpt_write_vmas(src, write_vma_and_pages);
 }
 
 static int write_ldt(struct ckpt_source *src)
@@ -300,11 +273,9 @@ static int write_tls(struct ckpt_source *src)
 {
 	struct desc_struct *tls = src->task->thread.tls_array;
 	struct cr2_tls rec = { .count = CKPT_TLS_ENTRIES, .first_entry = GDT_ENTRY_TLS_MIN };
-	int i, used = 0, ret;
+	int ret;
 
-	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
-		used += !desc_empty(&tls[i]);
-	if (!used)
+	if (!ckpt_tls_used(src->task))
 		return 0;
 	ret = ckpt_put2(&src->stream, CKPT_REC_TLS, task_pid_vnr(src->task), &rec, sizeof(rec),
 			sizeof(src->task->thread.tls_array));
@@ -322,63 +293,32 @@ static int write_tail(struct ckpt_source *src)
 	return ckpt_put2(s, CKPT_REC_TAIL2, 0, &rec, sizeof(rec), 0);
 }
 
-static int write_all(struct ckpt_source *src, char *page)
-{
-	struct cr_head head;
-	int ret, files;
-
-	files = ckpt_count_files(src);
-	if (files < 0)
-		return files;
-	ckpt_fill_head(&head, 2);
-	ret = ckpt_put1(&src->stream, CKPT_REC_HEAD, 0, &head, sizeof(head));
-	if (!ret)
-		ret = ckpt_write_machine(src);
-	if (!ret)
-		ret = ckpt_write_process(src, files);
-	if (!ret)
-		ret = ckpt_write_paths(src);
-	if (!ret)
-		ret = ckpt_write_signals(src);
-	if (!ret)
-		ret = ckpt_write_files(src, files);
-	if (!ret)
-		ret = write_mm(src);
-	if (!ret)
-		ret = write_vdso(src);
-	if (!ret)
-		ret = write_vmas(src, page);
-	if (!ret)
-		ret = write_ldt(src);
-	if (!ret)
-		ret = ckpt_write_thread(src);
-	if (!ret)
-		ret = write_regs(src);
-	if (!ret)
-		ret = write_xstate(src);
-	if (!ret)
-		ret = write_tls(src);
-	if (!ret)
-		ret = write_tail(src);
-	return ret ? ret : ckpt_flush(&src->stream);
-}
-
-int ckpt_checkpoint2(struct ckpt_source *src)
+/* What cannot be carried is refused before the first byte. */
+static int check_regs(struct ckpt_source *src)
 {
 	struct cr2_regs regs;
-	char *page;
-	int ret;
 
-	/* what cannot be carried is refused before the first byte */
-	ret = ckpt_read_regs(src->task, &regs);
-	if (!ret)
-		ret = ckpt_plan(src);
-	if (ret)
-		return ret;
-	page = (char *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (!page)
-		return -ENOMEM;
-	ret = write_all(src, page);
-	free_page((unsigned long)page);
-	return ret;
+	return ckpt_read_regs(src->task, &regs);
 }
+
+const ckpt_write_step ckpt_write2[] = {
+	check_regs,
+	ckpt_plan,
+	ckpt_count_files,
+	ckpt_write_head,
+	ckpt_write_machine,
+	ckpt_write_process,
+	ckpt_write_paths,
+	ckpt_write_signals,
+	ckpt_write_files,
+	write_mm,
+	write_vdso,
+	write_vmas,
+	write_ldt,
+	ckpt_write_thread,
+	write_regs,
+	write_xstate,
+	write_tls,
+	write_tail,
+	NULL,
+};

@@ -82,6 +82,8 @@ struct ckpt_vma {
  * @mm: its address space, with a reference
  * @version: 1 or 2
  * @stopped_by_signal: the task is in a group stop, not only in a trace stop
+ * @page: scratch for the names of files
+ * @files: version 2: FILE records to be
  * @records: mapping records that the plan counted
  * @plan: CRC of all that the plan saw; the dump must see the same
  * @seen: CRC of all that the dump saw
@@ -93,6 +95,8 @@ struct ckpt_source {
 	struct mm_struct *mm;
 	int version;
 	bool stopped_by_signal;
+	char *page;
+	u32 files;
 	long records;
 	u32 plan;
 	u32 seen;
@@ -153,16 +157,30 @@ void *ckpt_read_xstate(struct task_struct *task, size_t *bytes);
 int ckpt_read_ldt(struct mm_struct *mm, void **entries);
 
 /* dump_lost.c */
-void ckpt_say_what_version1_loses(struct ckpt_source *src);
+int ckpt_say_what_version1_loses(struct ckpt_source *src);
 
-/* checkpoint1.c, checkpoint2.c */
-int ckpt_checkpoint1(struct ckpt_source *src);
-int ckpt_checkpoint2(struct ckpt_source *src);
+/* cpu1.c */
+void ckpt_cpu_from_regs(struct cr_cpu *cpu, const struct cr2_regs *regs);
+void ckpt_regs_from_cpu(struct cr2_regs *regs, const struct cr_cpu *cpu);
+
+#define CKPT_MM_FIELDS	11	/* of MM, from start_code to env_end */
+
+/* One record, or one kind of records, of an image. */
+typedef int (*ckpt_write_step)(struct ckpt_source *src);
+typedef int (*ckpt_write_vma)(struct ckpt_source *src, const struct ckpt_vma *vma, long *records);
+
+/* checkpoint.c; checkpoint1.c and checkpoint2.c have the steps, up to a NULL */
+int ckpt_checkpoint(struct ckpt_source *src);
 void ckpt_fill_head(struct cr_head *head, u16 version);
+int ckpt_write_head(struct ckpt_source *src);
+void ckpt_get_mm_fields(struct mm_struct *mm, u64 fields[CKPT_MM_FIELDS]);
+int ckpt_vdso_whole(struct ckpt_source *src, u64 bytes, const struct vdso_image **image);
+int ckpt_write_vmas(struct ckpt_source *src, ckpt_write_vma write);
+extern const ckpt_write_step ckpt_write1[], ckpt_write2[];
 
 /* dump_proc.c: what a version-2 image says about the process and its thread */
 int ckpt_write_machine(struct ckpt_source *src);
-int ckpt_write_process(struct ckpt_source *src, u32 files);
+int ckpt_write_process(struct ckpt_source *src);
 int ckpt_write_signals(struct ckpt_source *src);
 int ckpt_write_thread(struct ckpt_source *src);
 
@@ -177,12 +195,16 @@ void ckpt_free_posix_timers(struct ckpt_proc *proc);
 /* dump_files.c */
 int ckpt_count_files(struct ckpt_source *src);
 int ckpt_write_paths(struct ckpt_source *src);
-int ckpt_write_files(struct ckpt_source *src, u32 files);
+int ckpt_write_files(struct ckpt_source *src);
 int ckpt_stat(const struct path *path, struct kstat *stat);
+int ckpt_describe(struct ckpt_source *src, const struct path *path, struct kstat *stat,
+		  char **name, int *len);
+bool ckpt_stateless_device(struct inode *inode);
 
 /**
  * struct ckpt_target - a task that is being rebuilt in the caller
  * @stream: where the image comes from
+ * @version: 1 or 2
  * @mm: the new address space, nobody's until it is committed
  * @old_flags: mm->flags that @mm was born with
  * @page: scratch
@@ -195,6 +217,7 @@ int ckpt_stat(const struct path *path, struct kstat *stat);
  * @tls: descriptors that passed the checks of set_thread_area
  * @vdso_at: where this kernel's vdso was put, 0 if it was not
  * @vdso_same: it is the image's, code and all
+ * @map_count: version 2: mapping records that MM2 announced
  * @proc: version 2: all that is not memory or registers
  * @ahead: version 2: header of the next record, if @has_ahead
  * @bytes_before: bytes of the image before that header
@@ -202,6 +225,7 @@ int ckpt_stat(const struct path *path, struct kstat *stat);
  */
 struct ckpt_target {
 	struct ckpt_stream stream;
+	int version;
 	struct mm_struct *mm;
 	unsigned long old_flags;
 	u8 *page;
@@ -215,6 +239,7 @@ struct ckpt_target {
 	struct desc_struct tls[CKPT_TLS_ENTRIES];
 	unsigned long vdso_at;
 	bool vdso_same;
+	u32 map_count;
 	struct ckpt_proc *proc;
 	struct cr2_hdr ahead;
 	bool has_ahead;
@@ -222,11 +247,12 @@ struct ckpt_target {
 	u32 crc_before;
 };
 
-/* restart.c, restart1.c, restart2.c */
+typedef int (*ckpt_read_step)(struct ckpt_target *to);
+
+/* restart.c; restart1.c and restart2.c have the steps, up to a NULL */
 long ckpt_restart(int fd, unsigned long flags);
-int ckpt_restart1(struct ckpt_target *to);
-int ckpt_restart2(struct ckpt_target *to);
-int ckpt_read_head(struct ckpt_target *to, u16 version);
+int ckpt_read_head(struct ckpt_target *to);
+extern const ckpt_read_step ckpt_read1[], ckpt_read2[];
 
 /**
  * struct ckpt_want - a mapping that an image asks for
@@ -264,7 +290,7 @@ void ckpt_leave_mm(struct ckpt_caller *caller);
 int ckpt_map(struct ckpt_target *to, const struct ckpt_want *want);
 int ckpt_read_pages(struct ckpt_target *to, const struct ckpt_want *want, u32 count);
 struct file *ckpt_open_mapped(const char *path);
-int ckpt_set_mm_fields(struct ckpt_target *to, const u64 fields[11]);
+int ckpt_set_mm_fields(struct ckpt_target *to, const u64 fields[CKPT_MM_FIELDS]);
 
 /* vdso.c */
 int ckpt_vdso_image(const struct vdso_image **image);
@@ -274,6 +300,7 @@ int ckpt_vdso_place(struct ckpt_target *to, unsigned long at);
 int ckpt_vdso_build_id(u8 id[32]);
 
 /* segments.c */
+int ckpt_tls_used(struct task_struct *task);
 int ckpt_check_tls(struct ckpt_target *to, const u64 desc[CKPT_TLS_ENTRIES]);
 int ckpt_read_descriptors(struct ckpt_target *to, u32 count);
 
@@ -295,6 +322,7 @@ void ckpt_load_xstate(struct ckpt_target *to);
  */
 int ckpt_next2(struct ckpt_target *to);
 int ckpt_expect2(struct ckpt_target *to, u32 type, u32 id, void *payload, u32 fixed, u32 *more);
+int ckpt_optional2(struct ckpt_target *to, u32 type, void *payload, u32 fixed, u32 *more);
 
 #define CKPT_SIGNALS_MAX	512	/* pending signals that are restored */
 #define CKPT_FILES_MAX		65536

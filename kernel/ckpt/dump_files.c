@@ -19,19 +19,33 @@ int ckpt_stat(const struct path *path, struct kstat *stat)
 	return vfs_getattr(path, stat, STATX_BASIC_STATS, AT_STATX_SYNC_AS_STAT);
 }
 
-static int write_path(struct ckpt_source *src, u32 kind, const struct path *path, char *page)
+/**
+ * ckpt_describe - a file's attributes and its name as the caller sees it
+ * @src: whose page holds the name until the next call
+ * @len: set to the name's length with the NUL
+ */
+int ckpt_describe(struct ckpt_source *src, const struct path *path, struct kstat *stat,
+		  char **name, int *len)
+{
+	int ret;
+
+	ret = ckpt_stat(path, stat);
+	if (ret)
+		return ret;
+	*name = ckpt_path_of(path, src->page, len);
+	return PTR_ERR_OR_ZERO(*name);
+}
+
+static int write_path(struct ckpt_source *src, u32 kind, const struct path *path)
 {
 	struct cr2_path rec = { .kind = kind };
 	struct kstat stat;
 	char *name;
 	int ret, len;
 
-	ret = ckpt_stat(path, &stat);
+	ret = ckpt_describe(src, path, &stat, &name, &len);
 	if (ret)
 		return ret;
-	name = ckpt_path_of(path, page, &len);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
 	rec.mode = stat.mode;
 	rec.dev = new_encode_dev(stat.dev);
 	rec.ino = stat.ino;
@@ -63,30 +77,24 @@ int ckpt_write_paths(struct ckpt_source *src)
 {
 	struct path cwd, root, own;
 	struct file *exe;
-	char *page;
 	int ret;
 
 	ret = paths_of(src->task, &cwd, &root);
 	if (ret)
 		return ret;
 	exe = get_task_exe_file(src->task);
-	page = (char *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	get_fs_root(current->fs, &own);
-	ret = -ENOMEM;
-	if (!page)
-		goto out;
 	ret = -EOPNOTSUPP;
 	if (!exe || !path_equal(&root, &own)) {
 		ckpt_say(src->task, "%s cannot be carried",
 			 exe ? "another root directory" : "a task without an executable");
 		goto out;
 	}
-	ret = write_path(src, CKPT_PATH_EXE, &exe->f_path, page);
+	ret = write_path(src, CKPT_PATH_EXE, &exe->f_path);
 	if (!ret)
-		ret = write_path(src, CKPT_PATH_CWD, &cwd, page);
+		ret = write_path(src, CKPT_PATH_CWD, &cwd);
 out:
 	path_put(&own);
-	free_page((unsigned long)page);
 	if (exe)
 		fput(exe);
 	path_put(&root);
@@ -115,7 +123,8 @@ static bool is_stream(struct ckpt_source *src, struct file *file)
 	return src->task == current && file == src->stream.file;
 }
 
-static bool stateless_device(struct inode *inode)
+/* What may be opened again, for it has no state: /dev/null and its kind. */
+bool ckpt_stateless_device(struct inode *inode)
 {
 	if (!S_ISCHR(inode->i_mode) || imajor(inode) != MEM_MAJOR)
 		return false;
@@ -142,7 +151,7 @@ static int kind_of(struct ckpt_source *src, unsigned int fd, struct file *file)
 		return CKPT_FILE_REGULAR;
 	if (named && S_ISDIR(inode->i_mode))
 		return CKPT_FILE_DIRECTORY;
-	if (stateless_device(inode))
+	if (ckpt_stateless_device(inode))
 		return CKPT_FILE_DEVICE;
 	if (fd <= 2)
 		return CKPT_FILE_STDIO;
@@ -152,22 +161,23 @@ static int kind_of(struct ckpt_source *src, unsigned int fd, struct file *file)
 	return -EOPNOTSUPP;
 }
 
-/* Return: FILE records to be, or an error for a descriptor that cannot be carried. */
+/* Sets @src->files, or fails with the error of a descriptor that cannot be carried. */
 int ckpt_count_files(struct ckpt_source *src)
 {
 	struct file *file;
 	unsigned int fd;
-	int kind, count = 0;
+	int kind;
 
+	src->files = 0;
 	for (fd = 0; (file = next_file(src->task, &fd)); fd++) {
 		kind = kind_of(src, fd, file);
 		fput(file);
 		if (kind < 0)
 			return kind;
-		count += kind > 0;
+		src->files += kind > 0;
 		cond_resched();
 	}
-	return count;
+	return 0;
 }
 
 static int lower_twin(struct ckpt_source *src, unsigned int fd, struct file *file)
@@ -203,8 +213,7 @@ static u32 fd_flags(struct task_struct *task, unsigned int fd)
 	return flags;
 }
 
-static int write_file(struct ckpt_source *src, unsigned int fd, struct file *file, int kind,
-		      char *page)
+static int write_file(struct ckpt_source *src, unsigned int fd, struct file *file, int kind)
 {
 	struct cr2_file rec = { .fd = fd, .kind = kind, .flags = file->f_flags,
 				.fd_flags = fd_flags(src->task, fd), .offset = file->f_pos };
@@ -212,12 +221,9 @@ static int write_file(struct ckpt_source *src, unsigned int fd, struct file *fil
 	char *name;
 	int ret, len;
 
-	ret = ckpt_stat(&file->f_path, &stat);
+	ret = ckpt_describe(src, &file->f_path, &stat, &name, &len);
 	if (ret)
 		return ret;
-	name = ckpt_path_of(&file->f_path, page, &len);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
 	rec.same_as = lower_twin(src, fd, file);
 	rec.mode = stat.mode;
 	rec.dev = new_encode_dev(stat.dev);
@@ -232,20 +238,17 @@ static int write_file(struct ckpt_source *src, unsigned int fd, struct file *fil
 	return ret ? ret : ckpt_put(&src->stream, name, len);
 }
 
-int ckpt_write_files(struct ckpt_source *src, u32 files)
+int ckpt_write_files(struct ckpt_source *src)
 {
-	char *page = (char *)__get_free_page(GFP_KERNEL_ACCOUNT);
 	struct file *file;
 	unsigned int fd;
 	u32 written = 0;
 	int kind, ret = 0;
 
-	if (!page)
-		return -ENOMEM;
 	for (fd = 0; !ret && (file = next_file(src->task, &fd)); fd++) {
 		kind = kind_of(src, fd, file);
 		if (kind > 0) {
-			ret = write_file(src, fd, file, kind, page);
+			ret = write_file(src, fd, file, kind);
 			written++;
 		} else {
 			ret = kind;
@@ -254,6 +257,5 @@ int ckpt_write_files(struct ckpt_source *src, u32 files)
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 	}
-	free_page((unsigned long)page);
-	return !ret && written != files ? -EBUSY : ret;
+	return !ret && written != src->files ? -EBUSY : ret;
 }

@@ -62,7 +62,8 @@ static unsigned long advice_of(struct mm_struct *mm)
 	return flags;
 }
 
-void ckpt_say_what_version1_loses(struct ckpt_source *src)
+/* Return: 0. It refuses nothing: whoever writes the registers will. */
+int ckpt_say_what_version1_loses(struct ckpt_source *src)
 {
 	struct task_struct *task = src->task;
 	struct cr2_regs regs;
@@ -71,7 +72,7 @@ void ckpt_say_what_version1_loses(struct ckpt_source *src)
 	struct seq_buf lost;
 
 	if (ckpt_read_regs(task, &regs))
-		return;
+		return 0;
 	seq_buf_init(&lost, text, sizeof(text));
 	if (regs.r8 | regs.r9 | regs.r10 | regs.r12 | regs.r13 | regs.r14 | regs.r15)
 		seq_buf_puts(&lost, ", r8 to r15");
@@ -104,4 +105,5 @@ void ckpt_say_what_version1_loses(struct ckpt_source *src)
 	if (seq_buf_used(&lost) > 2)
 		ckpt_say(task, "version 1 does not carry: %.*s", (int)seq_buf_used(&lost) - 2,
 			 text + 2);
+	return 0;
 }

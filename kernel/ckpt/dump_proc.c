@@ -96,7 +96,7 @@ static int write_rlimits(struct ckpt_source *src, u32 id)
 }
 
 /* TASK2, CREDS, RLIMITS. */
-int ckpt_write_process(struct ckpt_source *src, u32 files)
+int ckpt_write_process(struct ckpt_source *src)
 {
 	struct task_struct *t = src->task;
 	struct signal_struct *sig = t->signal;
@@ -113,7 +113,7 @@ int ckpt_write_process(struct ckpt_source *src, u32 files)
 		.thp_disable = test_bit(MMF_DISABLE_THP, &src->mm->flags),
 		.oom_score_adj = sig->oom_score_adj,
 		.pdeathsig = t->pdeath_signal,
-		.file_count = files,
+		.file_count = src->files,
 		.timerslack_ns = t->timer_slack_ns,
 		.clock_ticks_per_sec = USER_HZ,
 	};

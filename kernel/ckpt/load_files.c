@@ -65,10 +65,7 @@ int ckpt_read_paths2(struct ckpt_target *to)
 	u32 last = 0, more;
 	int ret;
 
-	while ((ret = ckpt_next2(to)) == CKPT_REC_PATH) {
-		ret = ckpt_expect2(to, CKPT_REC_PATH, to->proc->task.pid, &rec, sizeof(rec), &more);
-		if (ret)
-			return ret;
+	while ((ret = ckpt_optional2(to, CKPT_REC_PATH, &rec, sizeof(rec), &more)) > 0) {
 		if (more != rec.path_bytes || rec.kind <= last || rec.kind > CKPT_PATH_ROOT)
 			return -EINVAL;
 		last = rec.kind;
@@ -82,7 +79,7 @@ int ckpt_read_paths2(struct ckpt_target *to)
 		if (ret)
 			return ret;
 	}
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 static bool kind_fits(struct inode *inode, u32 kind)
@@ -93,9 +90,7 @@ static bool kind_fits(struct inode *inode, u32 kind)
 	case CKPT_FILE_DIRECTORY:
 		return S_ISDIR(inode->i_mode);
 	case CKPT_FILE_DEVICE:
-		return S_ISCHR(inode->i_mode) && imajor(inode) == MEM_MAJOR &&
-		       (iminor(inode) == 3 || iminor(inode) == 5 ||
-			(iminor(inode) >= 7 && iminor(inode) <= 9));
+		return ckpt_stateless_device(inode);
 	}
 	return false;
 }
@@ -202,23 +197,18 @@ static struct file *file_for(struct ckpt_target *to, const struct cr2_file *rec)
 	return open_again(to, rec);
 }
 
-static int read_file(struct ckpt_target *to)
+static int read_file(struct ckpt_target *to, const struct cr2_file *rec, u32 more)
 {
 	struct ckpt_proc *proc = to->proc;
 	struct ckpt_open *slot;
-	struct cr2_file rec;
 	struct file *file;
-	u32 more;
-	int ret;
+	int ret = 0;
 
-	ret = ckpt_expect2(to, CKPT_REC_FILE, proc->task.pid, &rec, sizeof(rec), &more);
-	if (ret)
-		return ret;
-	if (more != rec.path_bytes || proc->file_count == proc->task.file_count)
+	if (more != rec->path_bytes || proc->file_count == proc->task.file_count)
 		return -EINVAL;
-	if (rec.fd < 0 || (proc->file_count && rec.fd <= proc->files[proc->file_count - 1].fd))
+	if (rec->fd < 0 || (proc->file_count && rec->fd <= proc->files[proc->file_count - 1].fd))
 		return -EINVAL;
-	if (rec.fd >= rlimit(RLIMIT_NOFILE))
+	if (rec->fd >= rlimit(RLIMIT_NOFILE))
 		return -EMFILE;
 	to->page[0] = '\0';
 	if (more)
@@ -226,14 +216,14 @@ static int read_file(struct ckpt_target *to)
 	slot = room_for_one(proc);
 	if (ret || !slot)
 		return ret ? ret : -ENOMEM;
-	file = file_for(to, &rec);
+	file = file_for(to, rec);
 	if (IS_ERR(file)) {
-		ckpt_say(current, "cannot open %s as descriptor %d: %ld", to->page, rec.fd,
+		ckpt_say(current, "cannot open %s as descriptor %d: %ld", to->page, rec->fd,
 			 PTR_ERR(file));
 		return PTR_ERR(file);
 	}
-	slot->fd = rec.fd;
-	slot->fd_flags = rec.fd_flags & FD_CLOEXEC;
+	slot->fd = rec->fd;
+	slot->fd_flags = rec->fd_flags & FD_CLOEXEC;
 	slot->file = file;
 	proc->file_count++;
 	return 0;
@@ -241,10 +231,12 @@ static int read_file(struct ckpt_target *to)
 
 int ckpt_read_files2(struct ckpt_target *to)
 {
+	struct cr2_file rec;
+	u32 more;
 	int ret;
 
-	while ((ret = ckpt_next2(to)) == CKPT_REC_FILE) {
-		ret = read_file(to);
+	while ((ret = ckpt_optional2(to, CKPT_REC_FILE, &rec, sizeof(rec), &more)) > 0) {
+		ret = read_file(to, &rec, more);
 		if (ret)
 			return ret;
 		if (fatal_signal_pending(current))

@@ -294,7 +294,7 @@ int ckpt_read_pages(struct ckpt_target *to, const struct ckpt_want *want, u32 co
  *
  * Checked as prctl(PR_SET_MM_MAP) does, but that an empty range may be anywhere.
  */
-int ckpt_set_mm_fields(struct ckpt_target *to, const u64 f[11])
+int ckpt_set_mm_fields(struct ckpt_target *to, const u64 f[CKPT_MM_FIELDS])
 {
 	struct mm_struct *mm = to->mm;
 	int i;

@@ -25,7 +25,7 @@ static void target_free(struct ckpt_target *to)
 }
 
 /* The first record is framed alike in both versions. */
-int ckpt_read_head(struct ckpt_target *to, u16 version)
+int ckpt_read_head(struct ckpt_target *to)
 {
 	struct cr_head head, own;
 	struct cr_hdr hdr;
@@ -40,34 +40,39 @@ int ckpt_read_head(struct ckpt_target *to, u16 version)
 	if (ret)
 		return ret;
 	to->stream.records++;
-	ckpt_fill_head(&own, version);
+	ckpt_fill_head(&own, to->version);
 	if (head.magic != own.magic || head.version != own.version || head.flags != own.flags)
 		return -EINVAL;
 	/* version 2 says by itself what it needs of a kernel */
-	if (version == 1 && (head.major != own.major || head.minor != own.minor ||
+	if (to->version == 1 && (head.major != own.major || head.minor != own.minor ||
 			     head.patch != own.patch))
 		return -EINVAL;
 	return 0;
 }
 
-static int read_image(struct ckpt_target *to, unsigned long flags)
+static int read_image(struct ckpt_target *to)
 {
+	const ckpt_read_step *step = to->version == 1 ? ckpt_read1 : ckpt_read2;
 	int ret;
 
 	ret = ckpt_new_mm(to);
-	if (ret)
-		return ret;
-	return flags & CKPT_FLAG_VERSION2 ? ckpt_restart2(to) : ckpt_restart1(to);
+	if (!ret && to->version == 2) {
+		to->proc = ckpt_proc_alloc();
+		ret = to->proc ? 0 : -ENOMEM;
+	}
+	while (!ret && *step)
+		ret = (*step++)(to);
+	return ret;
 }
 
-static int read_and_commit(struct ckpt_target *to, unsigned long flags, long *ax)
+static int read_and_commit(struct ckpt_target *to, long *ax)
 {
 	sigset_t all, old;
 	int ret;
 
 	siginitsetinv(&all, sigmask(SIGKILL));
 	sigprocmask(SIG_SETMASK, &all, &old);
-	ret = read_image(to, flags);
+	ret = read_image(to);
 	if (!ret && fatal_signal_pending(current))
 		ret = -EINTR;
 	if (!ret)
@@ -105,8 +110,9 @@ long ckpt_restart(int fd, unsigned long flags)
 		ret = -EBUSY;
 	if (ret)
 		goto out;
+	to->version = flags & CKPT_FLAG_VERSION2 ? 2 : 1;
 	to->page = (u8 *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	ret = to->page ? read_and_commit(to, flags, &ax) : -ENOMEM;
+	ret = to->page ? read_and_commit(to, &ax) : -ENOMEM;
 out:
 	target_free(to);
 	return ret ? ret : ax;

@@ -114,7 +114,7 @@ static int read_vma(struct ckpt_target *to, u64 start_code)
 static int read_mm(struct ckpt_target *to)
 {
 	struct cr_mm rec;
-	u64 fields[11];
+	u64 fields[CKPT_MM_FIELDS];
 	int i, ret;
 
 	ret = get_record(to, CKPT_REC_MM, &rec, sizeof(rec));
@@ -182,7 +182,6 @@ static int take_fxsave(struct ckpt_target *to, const struct cr_cpu *rec)
 
 static int read_cpu(struct ckpt_target *to)
 {
-	struct cr2_regs *regs = &to->regs;
 	struct cr_cpu *rec;
 	int ret;
 
@@ -195,32 +194,7 @@ static int read_cpu(struct ckpt_target *to)
 	ret = -EINVAL;
 	if (rec->used_math && rec->has_fxsr != 1)
 		goto out;
-#define COPY(field) (regs->field = rec->field)
-	COPY(bx);
-	COPY(cx);
-	COPY(dx);
-	COPY(si);
-	COPY(di);
-	COPY(bp);
-	COPY(ax);
-	COPY(ds);
-	COPY(es);
-	COPY(orig_ax);
-	COPY(ip);
-	COPY(cs);
-	COPY(flags);
-	COPY(sp);
-	COPY(ss);
-	COPY(fs);
-	COPY(gs);
-	COPY(debugreg0);
-	COPY(debugreg1);
-	COPY(debugreg2);
-	COPY(debugreg3);
-	COPY(debugreg6);
-	COPY(debugreg7);
-	COPY(uses_debug);
-#undef COPY
+	ckpt_regs_from_cpu(&to->regs, rec);
 	ret = ckpt_check_regs(to);
 	if (!ret)
 		ret = take_fxsave(to, rec);
@@ -240,20 +214,13 @@ static int read_tail(struct ckpt_target *to)
 	return rec.magic == CKPT_TAIL_MAGIC && rec.cksum[0] == 1 && rec.cksum[1] == 1 ? 0 : -EINVAL;
 }
 
-int ckpt_restart1(struct ckpt_target *to)
-{
-	int ret;
-
-	ret = ckpt_read_head(to, 1);
-	if (!ret)
-		ret = read_task(to);
-	if (!ret)
-		ret = read_mm(to);
-	if (!ret)
-		ret = read_context(to);
-	if (!ret)
-		ret = read_thread(to);
-	if (!ret)
-		ret = read_cpu(to);
-	return ret ? ret : read_tail(to);
-}
+const ckpt_read_step ckpt_read1[] = {
+	ckpt_read_head,
+	read_task,
+	read_mm,
+	read_context,
+	read_thread,
+	read_cpu,
+	read_tail,
+	NULL,
+};

@@ -96,6 +96,17 @@ int ckpt_expect2(struct ckpt_target *to, u32 type, u32 id, void *payload, u32 fi
 	return ckpt_get(&to->stream, payload, fixed);
 }
 
+/* The same for a record of the task that may be missing. Return: 1 when it is there, 0 when it is not. */
+int ckpt_optional2(struct ckpt_target *to, u32 type, void *payload, u32 fixed, u32 *more)
+{
+	int ret = ckpt_next2(to);
+
+	if (ret != type)
+		return ret < 0 ? ret : 0;
+	ret = ckpt_expect2(to, type, to->proc->task.pid, payload, fixed, more);
+	return ret ? ret : 1;
+}
+
 static int read_machine(struct ckpt_target *to)
 {
 	struct cr2_machine *rec = kmalloc(sizeof(*rec), GFP_KERNEL_ACCOUNT);
@@ -112,10 +123,10 @@ static int read_machine(struct ckpt_target *to)
 	return ret;
 }
 
-static int read_mm(struct ckpt_target *to, u32 *map_count)
+static int read_mm(struct ckpt_target *to)
 {
 	struct cr2_mm rec;
-	u64 fields[11];
+	u64 fields[CKPT_MM_FIELDS];
 	u32 more;
 	int ret;
 
@@ -131,7 +142,7 @@ static int read_mm(struct ckpt_target *to, u32 *map_count)
 	to->mm->saved_auxv[AT_VECTOR_SIZE - 2] = AT_NULL;
 	to->mm->saved_auxv[AT_VECTOR_SIZE - 1] = 0;
 	memcpy(fields, (u8 *)&rec + offsetof(struct cr2_mm, start_code), sizeof(fields));
-	*map_count = rec.map_count;
+	to->map_count = rec.map_count;
 	if (rec.map_count > INT_MAX)
 		return -EINVAL;
 	if (rec.def_flags & ~(u64)(CKPT_VMA2_F_LOCKED | CKPT_VMA2_F_LOCKONFAULT))
@@ -219,11 +230,7 @@ static int read_pages(struct ckpt_target *to, struct ckpt_want *want)
 	u32 more;
 	int ret;
 
-	while ((ret = ckpt_next2(to)) == CKPT_REC_PAGES) {
-		ret = ckpt_expect2(to, CKPT_REC_PAGES, to->proc->task.pid, &rec, sizeof(rec),
-				   &more);
-		if (ret)
-			return ret;
+	while ((ret = ckpt_optional2(to, CKPT_REC_PAGES, &rec, sizeof(rec), &more)) > 0) {
 		if (!rec.count || rec.count > CKPT_PAGES_PER_RECORD_MAX ||
 		    more != rec.count * (sizeof(u64) + PAGE_SIZE))
 			return -EINVAL;
@@ -233,7 +240,7 @@ static int read_pages(struct ckpt_target *to, struct ckpt_want *want)
 		/* addresses ascend across all records of a mapping */
 		want->start = to->addrs[rec.count - 1] + PAGE_SIZE;
 	}
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 static int map_and_fill(struct ckpt_target *to, const struct cr2_vma *rec, struct ckpt_want *want)
@@ -295,17 +302,24 @@ static int read_vma(struct ckpt_target *to)
 	return ret;
 }
 
+static int read_vmas(struct ckpt_target *to)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < to->map_count && !ret; i++)
+		ret = read_vma(to);
+	return ret;
+}
+
 static int read_ldt(struct ckpt_target *to)
 {
 	struct cr2_ldt rec;
 	u32 more;
 	int ret;
 
-	ret = ckpt_next2(to);
-	if (ret != CKPT_REC_LDT)
-		return ret < 0 ? ret : 0;
-	ret = ckpt_expect2(to, CKPT_REC_LDT, to->proc->task.pid, &rec, sizeof(rec), &more);
-	if (ret)
+	ret = ckpt_optional2(to, CKPT_REC_LDT, &rec, sizeof(rec), &more);
+	if (ret <= 0)
 		return ret;
 	if (rec.count > LDT_ENTRIES || more != rec.count * LDT_ENTRY_SIZE)
 		return -EINVAL;
@@ -347,11 +361,8 @@ static int read_tls(struct ckpt_target *to)
 	u32 more;
 	int ret;
 
-	ret = ckpt_next2(to);
-	if (ret != CKPT_REC_TLS)
-		return ret < 0 ? ret : 0;
-	ret = ckpt_expect2(to, CKPT_REC_TLS, to->proc->task.pid, &rec, sizeof(rec), &more);
-	if (ret)
+	ret = ckpt_optional2(to, CKPT_REC_TLS, &rec, sizeof(rec), &more);
+	if (ret <= 0)
 		return ret;
 	if (rec.count != CKPT_TLS_ENTRIES || rec.first_entry != GDT_ENTRY_TLS_MIN ||
 	    more != sizeof(tls))
@@ -377,50 +388,31 @@ static int read_tail(struct ckpt_target *to)
 	return 0;
 }
 
-static int read_thread(struct ckpt_target *to)
+static int read_regs(struct ckpt_target *to)
 {
 	int ret;
 
-	ret = ckpt_read_thread2(to);
-	if (!ret)
-		ret = ckpt_expect2(to, CKPT_REC_REGS, to->proc->task.pid, &to->regs,
-				   sizeof(to->regs), NULL);
+	ret = ckpt_expect2(to, CKPT_REC_REGS, to->proc->task.pid, &to->regs, sizeof(to->regs),
+			   NULL);
 	to->has_bases = true;
-	if (!ret)
-		ret = ckpt_check_regs(to);
-	if (!ret)
-		ret = read_xstate(to);
-	return ret ? ret : read_tls(to);
+	return ret ? ret : ckpt_check_regs(to);
 }
 
-int ckpt_restart2(struct ckpt_target *to)
-{
-	u32 maps = 0;
-	int ret;
-
-	to->proc = ckpt_proc_alloc();
-	if (!to->proc)
-		return -ENOMEM;
-	ret = ckpt_read_head(to, 2);
-	if (!ret)
-		ret = read_machine(to);
-	if (!ret)
-		ret = ckpt_read_task2(to);
-	if (!ret)
-		ret = ckpt_read_paths2(to);
-	if (!ret)
-		ret = ckpt_read_signals2(to);
-	if (!ret)
-		ret = ckpt_read_files2(to);
-	if (!ret)
-		ret = read_mm(to, &maps);
-	if (!ret)
-		ret = read_vdso(to);
-	while (!ret && maps--)
-		ret = read_vma(to);
-	if (!ret)
-		ret = read_ldt(to);
-	if (!ret)
-		ret = read_thread(to);
-	return ret ? ret : read_tail(to);
-}
+const ckpt_read_step ckpt_read2[] = {
+	ckpt_read_head,
+	read_machine,
+	ckpt_read_task2,
+	ckpt_read_paths2,
+	ckpt_read_signals2,
+	ckpt_read_files2,
+	read_mm,
+	read_vdso,
+	read_vmas,
+	read_ldt,
+	ckpt_read_thread2,
+	read_regs,
+	read_xstate,
+	read_tls,
+	read_tail,
+	NULL,
+};

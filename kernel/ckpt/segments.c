@@ -37,6 +37,16 @@ static int to_user_desc(u64 bits, struct user_desc *info)
 	return memcmp(&desc, &again, sizeof(desc)) ? -EINVAL : 0;
 }
 
+/* How many of the task's TLS entries are in use. */
+int ckpt_tls_used(struct task_struct *task)
+{
+	int i, used = 0;
+
+	for (i = 0; i < GDT_ENTRY_TLS_ENTRIES; i++)
+		used += !desc_empty(&task->thread.tls_array[i]);
+	return used;
+}
+
 int ckpt_check_tls(struct ckpt_target *to, const u64 desc[CKPT_TLS_ENTRIES])
 {
 	struct user_desc info;

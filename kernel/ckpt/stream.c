@@ -30,30 +30,29 @@ u32 ckpt_crc32c(u32 crc, const void *data, size_t len)
 int ckpt_stream_open(struct ckpt_stream *s, int fd, fmode_t mode)
 {
 	bool can;
+	int ret;
 
 	memset(s, 0, sizeof(*s));
 	s->crc = ~0U;
 	s->file = fget(fd);
 	if (!s->file)
 		return -EBADF;
-	if (!(s->file->f_mode & mode)) {
-		fput(s->file);
-		s->file = NULL;
-		return -EBADF;
-	}
+	ret = -EBADF;
+	if (!(s->file->f_mode & mode))
+		goto put;
+	ret = -EINVAL;
 	can = mode == FMODE_WRITE ? s->file->f_op->write_iter : s->file->f_op->read_iter;
-	if (!can) {
-		fput(s->file);
-		s->file = NULL;
-		return -EINVAL;
-	}
+	if (!can)
+		goto put;
+	ret = -ENOMEM;
 	s->buf = (u8 *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (!s->buf) {
-		fput(s->file);
-		s->file = NULL;
-		return -ENOMEM;
-	}
+	if (!s->buf)
+		goto put;
 	return 0;
+put:
+	fput(s->file);
+	s->file = NULL;
+	return ret;
 }
 
 void ckpt_stream_close(struct ckpt_stream *s)
@@ -216,28 +215,30 @@ int ckpt_skip(struct ckpt_stream *s, u64 len)
 	return 0;
 }
 
-/* A version-1 record; raw bytes that belong to it are put by the caller. */
-int ckpt_put1(struct ckpt_stream *s, s16 type, u32 id, const void *payload, s16 len)
+static int put_record(struct ckpt_stream *s, const void *hdr, size_t hdr_len, const void *payload,
+		      size_t len)
 {
-	struct cr_hdr hdr = { .type = type, .len = len, .id = id };
 	int ret;
 
-	ret = ckpt_put(s, &hdr, sizeof(hdr));
+	ret = ckpt_put(s, hdr, hdr_len);
 	if (!ret)
 		ret = ckpt_put(s, payload, len);
 	s->records++;
 	return ret;
 }
 
+/* A version-1 record; raw bytes that belong to it are put by the caller. */
+int ckpt_put1(struct ckpt_stream *s, s16 type, u32 id, const void *payload, s16 len)
+{
+	struct cr_hdr hdr = { .type = type, .len = len, .id = id };
+
+	return put_record(s, &hdr, sizeof(hdr), payload, len);
+}
+
 /* A version-2 record of @len bytes now and @more bytes that the caller puts. */
 int ckpt_put2(struct ckpt_stream *s, u32 type, u32 id, const void *payload, u32 len, u32 more)
 {
 	struct cr2_hdr hdr = { .type = type, .len = len + more, .id = id };
-	int ret;
 
-	ret = ckpt_put(s, &hdr, sizeof(hdr));
-	if (!ret)
-		ret = ckpt_put(s, payload, len);
-	s->records++;
-	return ret;
+	return put_record(s, &hdr, sizeof(hdr), payload, len);
 }

@@ -70,7 +70,7 @@ static int dump(struct ckpt_source *src)
 		ckpt_say(src->task, "memory that several tasks share cannot be carried");
 		return -EBUSY;
 	}
-	return src->version == 1 ? ckpt_checkpoint1(src) : ckpt_checkpoint2(src);
+	return ckpt_checkpoint(src);
 }
 
 static int dump_other(struct ckpt_source *src)

@@ -74,42 +74,38 @@ static bool id_is_new(struct ckpt_proc *proc, int id)
 	return true;
 }
 
-static int read_one(struct ckpt_target *to)
+static int read_one(struct ckpt_proc *proc, const struct cr2_posix_timer *rec)
 {
-	struct ckpt_proc *proc = to->proc;
-	struct cr2_posix_timer rec;
 	struct ckpt_new_timer *new;
 	struct sigevent event = {};
+	clockid_t clock = rec->clock_id;
 	int ret;
 
-	ret = ckpt_expect2(to, CKPT_REC_POSIX_TIMER, proc->task.pid, &rec, sizeof(rec), NULL);
-	if (ret)
-		return ret;
-	if (rec.timer_id < 0 || !id_is_new(proc, rec.timer_id))
+	if (rec->timer_id < 0 || !id_is_new(proc, rec->timer_id))
 		return -EINVAL;
-	if (rec.clock_id < 0 && CPUCLOCK_PID(rec.clock_id) == proc->task.pid)
-		rec.clock_id = make_process_cpuclock(0, 0) | (rec.clock_id & 7);
-	if (!own_clock(rec.clock_id))
+	if (clock < 0 && CPUCLOCK_PID(clock) == proc->task.pid)
+		clock = make_process_cpuclock(0, 0) | (clock & 7);
+	if (!own_clock(clock))
 		return -EOPNOTSUPP;
-	event.sigev_notify = rec.notify;
-	event.sigev_signo = rec.signo;
-	event.sigev_value.sival_ptr = (void __user *)rec.sigval;
-	if (rec.notify & SIGEV_THREAD_ID) {
-		if (rec.notify_tid != proc->task.pid)
+	event.sigev_notify = rec->notify;
+	event.sigev_signo = rec->signo;
+	event.sigev_value.sival_ptr = (void __user *)rec->sigval;
+	if (rec->notify & SIGEV_THREAD_ID) {
+		if (rec->notify_tid != proc->task.pid)
 			return -EINVAL;
 		event.sigev_notify_thread_id = task_pid_vnr(current);
 	}
 	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
-	new->id = rec.timer_id;
-	new->setting.it_interval.tv_sec = rec.interval_sec;
-	new->setting.it_interval.tv_nsec = rec.interval_nsec;
-	new->setting.it_value.tv_sec = rec.value_sec;
-	new->setting.it_value.tv_nsec = rec.value_nsec;
+	new->id = rec->timer_id;
+	new->setting.it_interval.tv_sec = rec->interval_sec;
+	new->setting.it_interval.tv_nsec = rec->interval_nsec;
+	new->setting.it_value.tv_sec = rec->value_sec;
+	new->setting.it_value.tv_nsec = rec->value_nsec;
 	new->timer = ERR_PTR(-EINVAL);
 	if (timespec64_valid(&new->setting.it_interval) && timespec64_valid(&new->setting.it_value))
-		new->timer = ckpt_timer_alloc(rec.clock_id, &event);
+		new->timer = ckpt_timer_alloc(clock, &event);
 	if (IS_ERR(new->timer)) {
 		ret = PTR_ERR(new->timer);
 		kfree(new);
@@ -121,17 +117,18 @@ static int read_one(struct ckpt_target *to)
 
 int ckpt_read_posix_timers(struct ckpt_target *to)
 {
+	struct cr2_posix_timer rec;
 	unsigned int n = 0;
 	int ret;
 
-	while ((ret = ckpt_next2(to)) == CKPT_REC_POSIX_TIMER) {
+	while ((ret = ckpt_optional2(to, CKPT_REC_POSIX_TIMER, &rec, sizeof(rec), NULL)) > 0) {
 		if (n++ == CKPT_TIMERS_MAX)
 			return -E2BIG;
-		ret = read_one(to);
+		ret = read_one(to->proc, &rec);
 		if (ret)
 			return ret;
 	}
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
 void ckpt_load_posix_timers(struct ckpt_proc *proc)
