@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The CPU record of version 1 has some of the registers that REGS of version 2 has, in another order. */
+/*
+ * The CPU record of version 1 has some of the registers that REGS of version 2
+ * has, in another order.
+ */
 #include "ckpt.h"
 
 #define SAME(field) { offsetof(struct cr_cpu, field), offsetof(struct cr2_regs, field) }

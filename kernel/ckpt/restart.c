@@ -44,8 +44,8 @@ int ckpt_read_head(struct ckpt_target *to)
 	if (head.magic != own.magic || head.version != own.version || head.flags != own.flags)
 		return -EINVAL;
 	/* version 2 says by itself what it needs of a kernel */
-	if (to->version == 1 && (head.major != own.major || head.minor != own.minor ||
-			     head.patch != own.patch))
+	if (to->version == 1 &&
+	    (head.major != own.major || head.minor != own.minor || head.patch != own.patch))
 		return -EINVAL;
 	return 0;
 }

@@ -96,7 +96,7 @@ int ckpt_expect2(struct ckpt_target *to, u32 type, u32 id, void *payload, u32 fi
 	return ckpt_get(&to->stream, payload, fixed);
 }
 
-/* The same for a record of the task that may be missing. Return: 1 when it is there, 0 when it is not. */
+/* The same for a record of the task that may be missing. Return: 1 if it is there, 0 if not. */
 int ckpt_optional2(struct ckpt_target *to, u32 type, void *payload, u32 fixed, u32 *more)
 {
 	int ret = ckpt_next2(to);

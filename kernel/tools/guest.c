@@ -40,7 +40,7 @@ static void place(int fd, int as)
  * Descriptors of a task of ours: 3 takes its own image, 1 and 4 are what it
  * says, 5 takes and 6 gives bytes for its probes of memory.
  */
-static void descriptors(int says, int image_fd)
+void descriptors(int says, int image_fd)
 {
 	int high = fcntl(says, F_DUPFD, 100), image = -1;
 
@@ -59,7 +59,8 @@ static void descriptors(int says, int image_fd)
 	place(open("/dev/zero", O_RDONLY), 6);
 }
 
-struct task task_start(const char *program, const char *mode, const char *option, int image_fd)
+/* A child that does what @body does, with the end of a pipe to talk into. */
+struct task task_fork(void (*body)(int says, const void *arg), const void *arg)
 {
 	struct task task;
 	int says[2];
@@ -69,13 +70,33 @@ struct task task_start(const char *program, const char *mode, const char *option
 	fflush(stdout);
 	task.pid = fork();
 	if (!task.pid) {
-		descriptors(says[1], image_fd);
-		execl(program, program, mode, option, NULL);
+		close(says[0]);
+		body(says[1], arg);
 		_exit(127);
 	}
 	close(says[1]);
 	task.says = says[0];
 	return task;
+}
+
+struct start {
+	const char *program, *mode, *option;
+	int image_fd;
+};
+
+static void run_program(int says, const void *arg)
+{
+	const struct start *how = arg;
+
+	descriptors(says, how->image_fd);
+	execl(how->program, how->program, how->mode, how->option, NULL);
+}
+
+struct task task_start(const char *program, const char *mode, const char *option, int image_fd)
+{
+	const struct start how = { program, mode, option, image_fd };
+
+	return task_fork(run_program, &how);
 }
 
 /* A line of what the task says, valid until the next call; empty at the end. */
@@ -250,34 +271,47 @@ void feed(int fd, const void *bytes, size_t size)
 	}
 }
 
-/* A child becomes the task of the image, which comes through a pipe, by @become, which does not come back. */
-struct task task_of_image(const struct image *image, void (*become)(int in, int says, const void *how), const void *how)
+/* A child that feeds an image into a pipe. @in: set to the pipe's other end */
+pid_t feeder_start(const struct image *image, int *in)
 {
-	struct task task;
-	int fds[2], says[2];
-	pid_t feeder;
+	int fds[2];
+	pid_t pid;
 
-	if (pipe(fds) || pipe(says))
+	if (pipe(fds))
 		abort();
 	fflush(stdout);
-	task.pid = fork();
-	if (!task.pid) {
-		close(fds[1]);
-		become(fds[0], says[1], how);
-		_exit(127);
-	}
-	feeder = fork();
-	if (!feeder) {
+	pid = fork();
+	if (!pid) {
 		close(fds[0]);
-		close(says[0]);
-		close(says[1]);
 		feed(fds[1], image->bytes, image->size);
 		_exit(0);
 	}
-	close(fds[0]);
 	close(fds[1]);
-	close(says[1]);
-	task.says = says[0];
+	*in = fds[0];
+	return pid;
+}
+
+struct becoming {
+	void (*become)(int in, int says, const void *how);
+	const void *how;
+	int in;
+};
+
+static void run_image(int says, const void *arg)
+{
+	const struct becoming *b = arg;
+
+	b->become(b->in, says, b->how);
+}
+
+/* A child becomes the task of the image, which comes through a pipe, by @become, which does not come back. */
+struct task task_of_image(const struct image *image, void (*become)(int in, int says, const void *how), const void *how)
+{
+	struct becoming b = { become, how, -1 };
+	pid_t feeder = feeder_start(image, &b.in);
+	struct task task = task_fork(run_image, &b);
+
+	close(b.in);
 	status_of(feeder);
 	return task;
 }

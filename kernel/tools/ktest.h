@@ -71,6 +71,8 @@ struct task {
 	int says;
 };
 
+void descriptors(int says, int image_fd);
+struct task task_fork(void (*body)(int says, const void *arg), const void *arg);
 struct task task_start(const char *program, const char *mode, const char *option, int image_fd);
 bool task_says(struct task *task, const char *word);
 char *task_line(struct task *task);
@@ -86,6 +88,7 @@ struct image dump_whole(pid_t pid, unsigned long flags, struct layout *layout);
 struct task task_of_image(const struct image *image, void (*become)(int in, int says, const void *how), const void *how);
 struct task restart_image(const struct image *image, unsigned long flags);
 int restart_errno(const struct image *image, unsigned long flags);
+pid_t feeder_start(const struct image *image, int *in);
 void feed(int fd, const void *bytes, size_t size);
 int status_of(pid_t pid);
 

@@ -24,7 +24,7 @@ static void nothing(int sig)
 static void stops_at_tail(void)
 {
 	struct image longer;
-	int fds[2], n;
+	int in, n;
 	char rest[16];
 	pid_t pid, feeder;
 
@@ -33,31 +33,20 @@ static void stops_at_tail(void)
 	longer.bytes = malloc(longer.size);
 	memcpy(longer.bytes, image1.bytes, image1.size);
 	memcpy(longer.bytes + image1.size, "rest!", 5);
-	if (pipe(fds))
-		return;
-	fflush(stdout);
-	feeder = fork();
-	if (!feeder) {
-		close(fds[0]);
-		feed(fds[1], longer.bytes, longer.size);
-		_exit(0);
-	}
+	feeder = feeder_start(&longer, &in);
 	pid = fork();
 	if (!pid) {
-		int in = dup2(fds[0], 200);
-
 		/* what the copy says is not of interest here */
-		close(fds[1]);
+		in = dup2(in, 200);
 		dup2(open("/tmp/probe", O_CREAT | O_WRONLY, 0600), 4);
 		sys_restart(0, in, 0);
 		_exit(1);
 	}
-	close(fds[1]);
 	status_of(feeder);
 	status_of(pid);
-	n = read(fds[0], rest, sizeof(rest));
+	n = read(in, rest, sizeof(rest));
 	expect(n == 5 && !memcmp(rest, "rest!", 5), "five bytes behind the tail, not %d", n);
-	close(fds[0]);
+	close(in);
 	image_free(&longer);
 }
 
@@ -65,27 +54,17 @@ static void stops_at_tail(void)
 static void limits(void)
 {
 	struct rlimit limit = { 1 << 20, 1 << 20 };
-	int fds[2];
 	pid_t pid, feeder;
+	int in;
 
 	make_images();
-	if (pipe(fds))
-		return;
-	fflush(stdout);
-	feeder = fork();
-	if (!feeder) {
-		close(fds[0]);
-		feed(fds[1], image1.bytes, image1.size);
-		_exit(0);
-	}
+	feeder = feeder_start(&image1, &in);
 	pid = fork();
 	if (!pid) {
-		close(fds[1]);
 		setrlimit(RLIMIT_AS, &limit);
-		_exit(error_of(sys_restart(0, fds[0], 0)));
+		_exit(error_of(sys_restart(0, in, 0)));
 	}
-	close(fds[0]);
-	close(fds[1]);
+	close(in);
 	expect(status_of(pid) == ENOMEM, "ENOMEM beyond RLIMIT_AS");
 	status_of(feeder);
 }

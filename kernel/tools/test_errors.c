@@ -89,7 +89,7 @@ static void privilege(void)
 	expect(as_other(-1, restart_stdin) == EPERM, "EPERM for sys_restart");
 }
 
-static void descriptors(void)
+static void bad_descriptors(void)
 {
 	int fds[2], null = open("/dev/null", O_RDONLY), path = open("/tmp", O_PATH);
 
@@ -387,7 +387,7 @@ static void truncations(void)
 
 const struct test error_tests[] = {
 	{ "errors: EPERM without CAP_SYS_ADMIN", privilege },
-	{ "errors: EBADF", descriptors },
+	{ "errors: EBADF", bad_descriptors },
 	{ "errors: EINVAL for unknown flags, after EBADF", flags },
 	{ "errors: ESRCH, EBUSY for what runs, EACCES where ptrace may not", whom },
 	{ "errors: EBUSY for memory that is shared with another process", shared_memory },

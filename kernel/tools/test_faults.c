@@ -187,32 +187,26 @@ static int trace_call(pid_t pid, int n)
 	return more;
 }
 
+struct traced {
+	int in;
+	unsigned long flags;
+};
+
+static void traced_body(int says, const void *arg)
+{
+	const struct traced *t = arg;
+	int in = fcntl(t->in, F_DUPFD, 100);
+
+	descriptors(says, -1);
+	try_restart(in, t->flags);
+}
+
 static struct task start_traced(int in, unsigned long flags)
 {
-	struct task task;
-	int says[2];
+	const struct traced t = { in, flags };
 
-	if (pipe(says))
-		abort();
 	lseek(in, 0, SEEK_SET);
-	fflush(stdout);
-	task.pid = fork();
-	if (!task.pid) {
-		int high = fcntl(in, F_DUPFD, 100);
-
-		dup2(says[1], 64);
-		for (int fd = 3; fd < 64; fd++)
-			close(fd);
-		dup2(64, 4);
-		dup2(64, 1);
-		close(64);
-		dup2(open("/tmp/probe", O_CREAT | O_WRONLY, 0600), 5);
-		dup2(open("/dev/zero", O_RDONLY), 6);
-		try_restart(high, flags);
-	}
-	close(says[1]);
-	task.says = says[0];
-	return task;
+	return task_fork(traced_body, &t);
 }
 
 /* Every restart either says ENOMEM to a caller that is as before, or brings the whole task back. */

@@ -31,28 +31,31 @@ static void contents(void)
 	image_free(&image);
 }
 
+struct area_test {
+	void (*make)(void);
+	bool (*intact)(void);
+};
+
 /* A child stops itself after it has made something of the area, and says whether it is intact afterwards. */
+static void child_body(int says, const void *arg)
+{
+	const struct area_test *test = arg;
+
+	dup2(says, 1);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	test->make();
+	dprintf(1, "ready\n");
+	raise(SIGSTOP);
+	dprintf(1, test->intact() ? "copy\n" : "damaged\n");
+	_exit(test->intact() ? 43 : 1);
+}
+
 static struct task child_with(void (*make)(void), bool (*intact)(void))
 {
-	struct task task;
-	int says[2];
+	const struct area_test test = { make, intact };
+	struct task task = task_fork(child_body, &test);
 
-	if (pipe(says))
-		abort();
-	fflush(stdout);
-	task.pid = fork();
-	if (!task.pid) {
-		dup2(says[1], 1);
-		for (int fd = 3; fd < 64; fd++)
-			close(fd);
-		make();
-		dprintf(1, "ready\n");
-		raise(SIGSTOP);
-		dprintf(1, intact() ? "copy\n" : "damaged\n");
-		_exit(intact() ? 43 : 1);
-	}
-	close(says[1]);
-	task.says = says[0];
 	task_says(&task, "ready");
 	task_wait_stopped(&task);
 	return task;
