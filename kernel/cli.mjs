@@ -3,7 +3,7 @@
 // `ckpt` itself in a guest: node, the shared libraries, the built project and its packages in the guest's file system
 // in memory. Needs a built checkout (CKPT_BIN names another).
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, realpathSync } from 'node:fs';
 import { dirname, extname, join, relative } from 'node:path';
 
@@ -35,10 +35,11 @@ function belongings() {
 	const project = join(dirname(realpathSync(ckpt)), '..');
 	const files = new Map();
 	const take = (path) => files.set(join(there, relative(project, path)), path);
-	const packages = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], {
+	// npm has opinions on what else is installed, and says so by its exit status: what is missing, the guest will say
+	const packages = spawnSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], {
 		cwd: project,
 		encoding: 'utf8',
-	});
+	}).stdout;
 	// the first line is the project itself
 	for (const dir of packages.split('\n').slice(1).filter(Boolean)) for (const path of filesOf(dir)) take(path);
 	for (const path of filesOf(join(project, 'dist'))) take(path);
