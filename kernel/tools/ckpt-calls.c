@@ -23,7 +23,14 @@
 
 enum { PIDS = 65536 };
 
-static bool watched[PIDS], inside[PIDS];
+/*
+ * known: its parent has announced it, or it is the first; held: it came before
+ * that, and waits; watched: it runs ckpt-process, or is a child of it; inside:
+ * a system call
+ */
+static struct {
+	bool known, held, watched, inside;
+} tasks[PIDS];
 static long checkpoints, restarts;
 
 static bool runs_ckpt_process(pid_t pid)
@@ -46,12 +53,17 @@ static bool on_call(pid_t pid)
 {
 	struct user_regs_struct regs;
 
-	inside[pid] = !inside[pid];
-	if (!inside[pid] || ptrace(PTRACE_GETREGS, pid, NULL, &regs))
+	tasks[pid].inside = !tasks[pid].inside;
+	if (!tasks[pid].inside || ptrace(PTRACE_GETREGS, pid, NULL, &regs))
 		return false;
 	checkpoints += regs.orig_rax == CKPT_NR_CHECKPOINT && (int)regs.rsi >= 0;
 	restarts += regs.orig_rax == CKPT_NR_RESTART;
 	return regs.orig_rax == CKPT_NR_RESTART;
+}
+
+static void resume(pid_t pid, int sig)
+{
+	ptrace(tasks[pid].watched ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, (long)sig);
 }
 
 static void on_event(pid_t pid, int event)
@@ -59,21 +71,31 @@ static void on_event(pid_t pid, int event)
 	unsigned long child = 0;
 
 	if (event == PTRACE_EVENT_EXEC) {
-		watched[pid] = runs_ckpt_process(pid);
-		inside[pid] = watched[pid]; /* its execve has not returned */
+		tasks[pid].watched = runs_ckpt_process(pid);
+		tasks[pid].inside = tasks[pid].watched; /* its execve has not returned */
 	} else if (event != PTRACE_EVENT_STOP && !ptrace(PTRACE_GETEVENTMSG, pid, NULL, &child) && child < PIDS) {
-		watched[child] = watched[pid];
-		inside[child] = false;
+		tasks[child].known = true;
+		tasks[child].watched = tasks[pid].watched;
+		tasks[child].inside = false;
+		if (tasks[child].held)
+			resume(child, 0);
+		tasks[child].held = false;
 	}
 }
 
 static void go_on(pid_t pid, int status)
 {
 	const int sig = WSTOPSIG(status), event = status >> 16;
-	const int how = watched[pid] ? PTRACE_SYSCALL : PTRACE_CONT;
 
+	if (!tasks[pid].known) {
+		tasks[pid].held = true;
+		return;
+	}
 	if (sig == (SIGTRAP | 0x80)) {
-		ptrace(on_call(pid) ? PTRACE_DETACH : how, pid, NULL, 0L);
+		if (on_call(pid))
+			ptrace(PTRACE_DETACH, pid, NULL, 0L);
+		else
+			resume(pid, 0);
 		return;
 	}
 	if (event == PTRACE_EVENT_STOP && sig != SIGTRAP) { /* a stop of the whole group stays one */
@@ -82,7 +104,7 @@ static void go_on(pid_t pid, int status)
 	}
 	if (event)
 		on_event(pid, event);
-	ptrace(watched[pid] ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, event ? 0L : (long)sig);
+	resume(pid, event ? 0 : sig);
 }
 
 int main(int argc, char **argv)
@@ -108,13 +130,17 @@ int main(int argc, char **argv)
 		perror("ckpt-calls: PTRACE_SEIZE");
 		return 125;
 	}
+	tasks[first].known = true;
 	kill(first, SIGCONT);
 	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
 		if (pid <= 0 || pid >= PIDS)
 			continue;
 		if (WIFSTOPPED(status)) {
 			go_on(pid, status);
-		} else if (pid == first) {
+			continue;
+		}
+		memset(&tasks[pid], 0, sizeof(tasks[pid]));
+		if (pid == first) {
 			result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 			break;
 		}
