@@ -15,6 +15,7 @@ const below = {
   ingest: 'all',
   restore: 'all',
   service: 'all',
+  seals: 'all',
 };
 
 /**
@@ -28,7 +29,16 @@ const rooms = {
   store: { format: 'all', codec: 'all' },
   ingest: { format: 'all', codec: 'all', process: 'all', store: 'types' },
   restore: { format: 'all', codec: 'all', process: 'all', store: 'types' },
-  service: { format: 'all', codec: 'all', process: 'all', store: 'all', restore: 'all', library: 'all' },
+  seals: { format: 'all', codec: 'all' },
+  service: {
+    format: 'all',
+    codec: 'all',
+    process: 'all',
+    store: 'all',
+    restore: 'all',
+    seals: 'all',
+    library: 'all',
+  },
   remote: {
     format: 'all',
     codec: 'all',
@@ -36,6 +46,7 @@ const rooms = {
     ingest: 'all',
     restore: 'all',
     service: 'all',
+    seals: 'all',
     library: 'all',
   },
   cli: { ...below, remote: 'all', library: 'all' },

@@ -45,6 +45,8 @@ export interface CkptOptions {
    * bringing it to the log's end first.
    */
   readonly access?: 'read' | 'create' | 'rebuild' | 'look';
+  /** File of keys (ckpt key): new images are sealed by its signing key, and what nobody in it stands for is not run. Default: none. */
+  readonly keys?: string;
   /** zstd level of new packs. */
   readonly level?: number;
   /** Threads that hash, compress and decompress. */
@@ -60,6 +62,8 @@ export interface WorkOptions {
 }
 
 export interface ExportOptions extends WorkOptions {
+  /** Once keys are configured: only with a seal that is believed. */
+  readonly requireSeal?: boolean;
   /** Only these bytes of the image. The digest of the whole is not checked then; every page that is written is. */
   readonly range?: ByteRange;
   /** With a few MiB of memory and one thread, for many exports at once. */

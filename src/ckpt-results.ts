@@ -6,6 +6,7 @@ export type { LogEventFilter, LogEventView, LogSummary } from './log-view.js';
 export type { Via } from './process/program.js';
 export type { RepairReport } from './repair.js';
 export type { TaskOutcome } from './restore/task-restart.js';
+export type { Judgement, SealView } from './store-seals.js';
 export type { StoreSizes } from './sizes.js';
 export type {
   AskOptions,

@@ -21,8 +21,8 @@ import { CkptError } from './format/errors.js';
 import { outsideEvent, type EventMessage } from './format/events.js';
 import type { Restored } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
-import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
-import { imageOf, TaskCheckpoint } from './ingest/task-checkpoint.js';
+import type { IngestResult } from './ingest/ingest.js';
+import { Intake } from './intake.js';
 import { summarizeLog, viewEvents, type LogEventFilter, type LogEventView, type LogSummary } from './log-view.js';
 import { writeCore } from './restore/core/core.js';
 import { logOf } from './open-log.js';
@@ -59,6 +59,8 @@ import {
 } from './store/index.js';
 import { storeSizes, type StoreSizes } from './sizes.js';
 import type { RepairReport } from './repair.js';
+import { Keyring } from './seals/keyring.js';
+import { StoreSeals, type SealView } from './store-seals.js';
 import { Trust } from './trust.js';
 import type { VerifyReport } from './verify.js';
 
@@ -67,6 +69,8 @@ export type * from './ckpt-results.js';
 
 export class Ckpt {
   readonly #trust: Trust;
+  readonly #seals: StoreSeals;
+  readonly #intake: Intake;
   readonly #leases: Leases;
   #lazy: LazyRestarts | undefined;
 
@@ -77,6 +81,10 @@ export class Ckpt {
   ) {
     this.#leases = new Leases(store.dir, codec);
     this.#trust = new Trust(store, codec, this.#leases, (what, work) => this.#leased(what, work));
+    const keyring = options.keys === undefined ? undefined : new Keyring(options.keys);
+    this.#seals = new StoreSeals(store, codec, keyring, () => this.#rebuildEnvironment());
+    const [trust, seals] = [this.#trust, this.#seals];
+    this.#intake = new Intake({ store, codec, index: trust.index, trust, seals, options });
   }
 
   /** Opens a store and brings its catalog up to the end of its log. StoreError. */
@@ -117,73 +125,18 @@ export class Ckpt {
   // ---- into the store
 
   /** Checkpoints a live task. CkptError `unsupported` names what stands in the way, before anything was changed. */
-  async save(pid: number, options: SaveOptions = {}): Promise<SaveResult> {
-    const after = options.after ?? 'run';
-    const task = new TaskCheckpoint(this.codec, {
-      pid,
-      after,
-      format: options.format ?? 2,
-      ...(options.via ? { via: options.via } : {}),
-      ...(options.onWarning ? { onWarning: options.onWarning } : {}),
-    });
-    try {
-      const source: IngestSource = {
-        fd: task.fd,
-        stream: true,
-        origin: 'save',
-        name: options.name ?? null,
-        beforeSeal: () => task.written,
-        frozenMs: () => Promise.resolve(task.frozenMs),
-      };
-      const images = ingestImages(source, await this.#ingestEnvironment(options));
-      const saved = await imageOf(task, images);
-      await task.commit();
-      await this.#trust.heal();
-      return { ...saved, frozenMs: task.frozenMs };
-    } finally {
-      await task.close();
-    }
+  save(pid: number, options: SaveOptions = {}): Promise<SaveResult> {
+    return this.#intake.save(pid, options);
   }
 
   /** Reads images from a descriptor; each is yielded when it is durable and sealed. CkptError `damaged` names byte and record. */
-  async *ingest(fd: number, options: IngestOptions = {}): AsyncGenerator<IngestResult> {
-    const source: IngestSource = { fd, stream: options.stream ?? false, origin: 'ingest', name: options.name ?? null };
-    yield* ingestImages(source, await this.#ingestEnvironment(options));
-    await this.#trust.heal();
+  ingest(fd: number, options: IngestOptions = {}): AsyncGenerator<IngestResult> {
+    return this.#intake.ingest(fd, options);
   }
 
   /** What an image would come to in this store, without keeping it. */
   async digest(fd: number, options: WorkOptions = {}): Promise<ImageSummary> {
     return digestImage(fd, { codec: this.codec, log: this.store.log, ...this.#threads(), ...options });
-  }
-
-  async #ingestEnvironment(options: WorkOptions): Promise<IngestEnvironment> {
-    await this.store.abortStale();
-    const { store, codec } = this;
-    return {
-      codec,
-      log: store.log,
-      index: await this.#trust.index.load(),
-      writer: store.writer,
-      beforeDedup: () => this.#trust.index.bringUpToDate(),
-      parentOf: async (id) => {
-        await store.catchUp();
-        return store.catalog.parentOf(id);
-      },
-      confirmSealed: async (id) => {
-        await store.catchUp();
-        const row = store.catalog.get(id);
-        if (row?.state === 'sealed') return;
-        throw new CkptError(
-          'failed',
-          `checkpoint ${id} was not sealed: the log says it is ${row?.damage ?? row?.state ?? 'not there'}`,
-        );
-      },
-      ...(this.options.level === undefined ? {} : { level: this.options.level }),
-      ...this.#threads(),
-      ...(options.signal ? { signal: options.signal } : {}),
-      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
-    };
   }
 
   /** What the work reads in the store stays there until it is done. The catalog is at the log's end when it begins. */
@@ -207,8 +160,10 @@ export class Ckpt {
 
   /** Writes an image, bit for bit, to a descriptor; every page is verified before it is written. */
   async export(id: string, fd: number, options: ExportOptions = {}): Promise<void> {
+    const { requireSeal, ...rest } = options;
+    if (requireSeal) await this.requireSeal(id);
     await this.#leased(`export of ${id}`, () =>
-      rebuildImage(storedImage(this.store, id), fd, { ...this.#rebuildEnvironment(), ...options }),
+      rebuildImage(storedImage(this.store, id), fd, { ...this.#rebuildEnvironment(), ...rest }),
     );
   }
 
@@ -253,6 +208,7 @@ export class Ckpt {
     // A request stands in the log before anything of it runs.
     if (restore.by !== undefined) await this.#recordRestore(row.id, restore, null, 'requested');
     try {
+      await this.#requireSeal(row, { prove: true, once: options.lazy === true });
       if (options.lazy && options.warm && options.detach) return await this.#restartWarm(row.id, restore, options);
       const task = await this.#startTask(row.id, options);
       const failure = options.lazy ? undefined : await this.#fill(task, row.id, options);
@@ -454,7 +410,9 @@ export class Ckpt {
   async verify(id?: string, options: WorkOptions = {}): Promise<VerifyReport> {
     const row = id === undefined ? undefined : await this.find(id);
     await this.store.abortStale();
-    return this.#leased('verify', () => this.#trust.verify({ ...this.#rebuildEnvironment(), ...options }, row?.id));
+    return this.#leased('verify', () =>
+      this.#trust.verify({ ...this.#rebuildEnvironment(), ...options }, this.#seals, row?.id),
+    );
   }
 
   /** Rebuilds what can be rebuilt, and says what cannot. */
@@ -471,10 +429,38 @@ export class Ckpt {
     const known = other.store.catalog.get(row.id);
     if (known?.state === 'sealed') return { id: row.id, copied: false };
     const fill = (fd: number): Promise<void> => this.export(row.id, fd, options);
-    const env = await other.#ingestEnvironment({});
+    const sign = await this.#seals.signCopy(row, other.#seals);
+    const env = { ...(await other.#intake.environment({})), sign };
     const copy = await ingestCopy(this.codec, fill, copySource(row, known === undefined), env);
     for (const tag of await this.tagsOf(row.id)) await other.tag(copy.id, tag);
     return { id: copy.id, copied: true };
+  }
+
+  // ---- seals
+
+  /** Salt of the log, hex: with it the digest of an image can be computed elsewhere. */
+  get salt(): string {
+    return this.store.log.opened.salt;
+  }
+
+  /** Who stands for a checkpoint, and what the keys here say of that. */
+  async seals(id: string): Promise<SealView[]> {
+    return this.#seals.views(await this.find(id));
+  }
+
+  /** Stands for a checkpoint with the signing key: reads it through, and says so in the log. CkptError. */
+  async seal(id: string): Promise<void> {
+    const row = await this.find(id);
+    await this.#append(await this.#leased(`seal of ${row.id}`, () => this.#seals.seal(row)));
+  }
+
+  /** Rejects when keys are configured and nobody who is believed stands for the image. CkptError `damaged`, `unsupported`. */
+  async requireSeal(id: string): Promise<void> {
+    await this.#requireSeal(await this.find(id), { prove: false });
+  }
+
+  async #requireSeal(row: CheckpointRow, how: Parameters<StoreSeals['require']>[1]): Promise<void> {
+    if (this.#seals.required) await this.#leased(`seal of ${row.id}`, () => this.#seals.require(row, how));
   }
 
   /** How far the log goes, and how far this catalog has come. */

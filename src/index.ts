@@ -21,6 +21,7 @@ export {
   type RestartOptions,
   type SaveOptions,
   type SaveResult,
+  type SealView,
   type SqlAnswer,
   type SqlValue,
   type StoreSizes,

@@ -6,6 +6,7 @@ import { DedupIndex } from './dedup-index.js';
 import { repairStore, type RepairReport } from './repair.js';
 import type { RebuildEnvironment } from './restore/rebuild.js';
 import { heal, Quarantine, StoreError, type Lease, type Leases, type Store } from './store/index.js';
+import type { StoreSeals } from './store-seals.js';
 import { verifyStore, type VerifyReport } from './verify.js';
 
 /** Runs work with a lease, the catalog at the log's end. */
@@ -30,8 +31,8 @@ export class Trust {
     return new DedupIndex(this.store, this.codec, this.quarantine, (work) => this.leased('dedup', work));
   }
 
-  verify(env: RebuildEnvironment, only?: string): Promise<VerifyReport> {
-    return verifyStore(this.store, { ...env, quarantine: this.quarantine }, only);
+  verify(env: RebuildEnvironment, seals: StoreSeals, only?: string): Promise<VerifyReport> {
+    return verifyStore(this.store, { ...env, seals, quarantine: this.quarantine }, only);
   }
 
   repair(env: RebuildEnvironment): Promise<RepairReport> {

@@ -6,6 +6,7 @@
 import { isCodecError, packPath } from './codec/native.js';
 import { CkptError } from './format/errors.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
+import type { SealSubject, StoreSeals } from './store-seals.js';
 import { storedImage } from './stored-image.js';
 import { catalogOfLog, mend, type Quarantine, type Store } from './store/index.js';
 
@@ -33,22 +34,32 @@ export interface Damage {
   readonly lost: readonly LostPages[];
 }
 
+/** A whole checkpoint that would not be run: keys are configured, and nobody who is believed stands for it. */
+export interface Distrusted {
+  readonly checkpoint: string;
+  readonly why: string;
+}
+
 export interface VerifyReport {
   readonly packs: number;
   readonly checkpoints: number;
   /** Streams that were neither sealed nor aborted: somebody may be writing them. */
   readonly unfinished: number;
   readonly damage: readonly Damage[];
+  readonly distrusted: readonly Distrusted[];
 }
 
 export interface VerifyEnvironment extends RebuildEnvironment {
   readonly quarantine: Quarantine;
+  /** Of whom checkpoints need a seal; not looked at when left out. */
+  readonly seals?: StoreSeals;
 }
 
 /** Verifies one checkpoint with the packs that it needs, or the whole store. */
 export async function verifyStore(store: Store, env: VerifyEnvironment, only?: string): Promise<VerifyReport> {
   const { catalog } = store;
   const damage: Damage[] = [];
+  const distrusted: Distrusted[] = [];
   const packs = only === undefined ? [...catalog.allPackIds(), ...catalog.missingPackIds()] : catalog.packsOf(only);
   const progress = new Sum(env.onProgress);
   const aside = new Set(env.quarantine.ids());
@@ -63,7 +74,10 @@ export async function verifyStore(store: Store, env: VerifyEnvironment, only?: s
   for (const row of images) {
     if (catalog.packsOf(row.id).some((pack) => badPacks.has(pack))) continue; // named with its pack already
     const why = await imageDamage(store, env, row.id);
-    if (why !== undefined) damage.push({ what: `checkpoint ${row.id}`, why, touches: [row.id], lost: [] });
+    const doubt = why === undefined ? await sealDoubt(env.seals, row) : undefined;
+    if (doubt?.kind === 'unsupported') distrusted.push({ checkpoint: row.id, why: doubt.message });
+    const found = why ?? (doubt?.kind === 'damaged' ? doubt.message : undefined);
+    if (found !== undefined) damage.push({ what: `checkpoint ${row.id}`, why: found, touches: [row.id], lost: [] });
   }
   if (only === undefined) {
     for (const row of catalog.list({ states: ['damaged'] })) {
@@ -80,7 +94,7 @@ export async function verifyStore(store: Store, env: VerifyEnvironment, only?: s
     }
   }
   const unfinished = catalog.list({ states: ['open'] }).length;
-  return { packs: packs.length, checkpoints: images.length, unfinished, damage };
+  return { packs: packs.length, checkpoints: images.length, unfinished, damage, distrusted };
 }
 
 /** Whether the catalog is what the log says. Others may be writing: it counts only while the log stands still. */
@@ -179,6 +193,16 @@ async function lostPages(store: Store, env: VerifyEnvironment, pack: string): Pr
 
 function address(page: bigint): string {
   return (page * PAGE_BYTES).toString(16).padStart(12, '0');
+}
+
+async function sealDoubt(seals: StoreSeals | undefined, row: SealSubject): Promise<CkptError | undefined> {
+  try {
+    await seals?.require(row, { prove: false }); // its digest has just been compared
+    return undefined;
+  } catch (error) {
+    if (error instanceof CkptError && (error.kind === 'damaged' || error.kind === 'unsupported')) return error;
+    throw error;
+  }
 }
 
 async function imageDamage(store: Store, env: VerifyEnvironment, id: string): Promise<string | undefined> {

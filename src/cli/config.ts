@@ -3,7 +3,7 @@
 // Settings: a config file, then the environment, then flags; the later wins.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CkptError } from '../format/errors.js';
 import { prunePeriods, type PrunePolicy } from '../prune.js';
 
@@ -22,6 +22,8 @@ export interface Settings {
   readonly remote: string | undefined;
   /** File with its token. The token itself is never an argument: arguments are for everybody to see. */
   readonly tokenFile: string | undefined;
+  /** File of the keys that seal images. */
+  readonly keys: string;
   /** Certificates (PEM) to trust in place of the system's. */
   readonly remoteCa: string | undefined;
 }
@@ -58,6 +60,7 @@ export const settings: Readonly<Record<Name, Setting>> = {
   remote: { env: 'CKPT_REMOTE', parse: anyText },
   tokenFile: { env: 'CKPT_REMOTE_TOKEN_FILE', parse: anyText },
   remoteCa: { env: 'CKPT_REMOTE_CA', parse: anyText },
+  keys: { env: 'CKPT_KEYS', parse: anyText },
 };
 
 type Partly = Partial<Record<Name, string | number>>;
@@ -65,6 +68,11 @@ type Partly = Partial<Record<Name, string | number>>;
 /** $XDG_CONFIG_HOME/ckpt/config.json. */
 export function defaultConfigPath(env: NodeJS.ProcessEnv): string {
   return join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'ckpt', 'config.json');
+}
+
+/** $XDG_CONFIG_HOME/ckpt/keys.json. */
+export function defaultKeys(env: NodeJS.ProcessEnv): string {
+  return join(dirname(defaultConfigPath(env)), 'keys.json');
 }
 
 /** $XDG_DATA_HOME/ckpt. */
@@ -135,6 +143,7 @@ export function resolveSettings(
     remote: textOf(merged.remote),
     tokenFile: textOf(merged.tokenFile),
     remoteCa: textOf(merged.remoteCa),
+    keys: String(merged.keys ?? defaultKeys(env)),
   };
 }
 

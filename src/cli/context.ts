@@ -66,11 +66,12 @@ export class Context {
 
   /** The service to work with in place of a store here, if there is one. CkptError. */
   #remote(): RemoteOptions | undefined {
-    const { remote: url, tokenFile, remoteCa } = this.settings;
+    const { remote: url, tokenFile, remoteCa, keys } = this.settings;
     if (url === undefined || this.local) return undefined;
     const token = process.env['CKPT_REMOTE_TOKEN'] ?? (tokenFile === undefined ? undefined : readToken(tokenFile));
     return {
       url,
+      keys,
       ...(token === undefined ? {} : { token }),
       ...(remoteCa === undefined ? {} : { caFile: remoteCa }),
     };
@@ -83,7 +84,7 @@ export class Context {
 
   /** Opens the store, hands it to the work and closes it. `create`: for commands that write. */
   async withStore<T>(access: NonNullable<CkptOptions['access']>, work: (ckpt: Ckpt) => Promise<T>): Promise<T> {
-    const { store, log, level, threads } = this.settings;
+    const { store, log, level, threads, keys } = this.settings;
     const remote = this.#remote();
     // What a store behind a service cannot do, it refuses itself.
     if (remote) return work(openRemote(remote, this.doing) as Ckpt);
@@ -91,6 +92,7 @@ export class Context {
       store,
       log,
       access,
+      keys,
       ...(level === undefined ? {} : { level }),
       ...(threads === undefined ? {} : { threads }),
     });

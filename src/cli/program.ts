@@ -12,6 +12,7 @@ import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
 import { gcCommand } from './commands/gc.js';
 import { ingestCommand } from './commands/ingest.js';
+import { keyCommand } from './commands/key.js';
 import { logCommand } from './commands/log.js';
 import { lsCommand } from './commands/ls.js';
 import { pruneCommand } from './commands/prune.js';
@@ -82,6 +83,7 @@ export function buildProgram(): Command {
     copyCommand(),
     rebuildCommand(),
     logCommand(),
+    keyCommand(),
     serveCommand(),
     tokenCommand(),
     doctorCommand(),

@@ -2,7 +2,7 @@
 //
 // The events of the log. A checkpoint is one stream: `opened` (seq 0), then `record` and `pages` in the order of the
 // image, then `sealed`; numbered without gaps by their one writer. Events that others say about a checkpoint (`aborted` by
-// a fencer, `deleted`, `restored`) carry SEQ_OUTSIDE and are idempotent. An image exists from its `sealed` on, never before:
+// a fencer, `deleted`, `restored`, `signed`) carry SEQ_OUTSIDE and are idempotent. An image exists from its `sealed` on, never before:
 // in the stream's partition the first of `sealed` and `aborted` wins.
 //
 // Events about packs belong to no checkpoint: they carry the log's own id in its place, and so stand in one partition, in one
@@ -22,6 +22,7 @@ export const eventTypes = [
   'restored',
   'tagged',
   'untagged',
+  'signed',
   'forgotten',
   'packs-condemned',
   'packs-moved',
@@ -127,6 +128,20 @@ export interface Restored {
   readonly by?: string;
 }
 
+/** Somebody stands for an image: src/seals/seal.ts says over what the seal is made. Of several, each counts by itself. */
+export interface Signed {
+  /** 32 hex digits. */
+  readonly keyId: string;
+  readonly algorithm: string;
+  /** Image digest that is sealed, hex. */
+  readonly digest: string;
+  readonly at: string;
+  /** Hex. */
+  readonly seal: string;
+  /** Of a copied checkpoint: the salt of the log where it was sealed, without which that digest means nothing here. */
+  readonly salt?: string;
+}
+
 /** A tag is put on a sealed checkpoint, or taken off. */
 export interface Tagged {
   readonly name: string;
@@ -178,6 +193,7 @@ export interface EventValues {
   restored: Restored;
   tagged: Tagged;
   untagged: Tagged;
+  signed: Signed;
   forgotten: Forgotten;
   'packs-condemned': PacksCondemned;
   'packs-moved': PacksMoved;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Codec, ImageSummary } from '../codec/native.js';
-import type { EventLog } from '../store/log.js';
-import { explain, readerOptions, watch } from './reading.js';
+import { explain, readerOptions, watch, type SaltedLog } from './reading.js';
 
 export interface DigestEnvironment {
   readonly codec: Codec;
   /** The log whose salt counts. */
-  readonly log: EventLog;
+  readonly log: SaltedLog;
   readonly threads?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (bytesRead: number) => void;

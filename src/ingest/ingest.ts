@@ -35,6 +35,8 @@ export interface IngestEnvironment {
   readonly beforeDedup: () => Promise<unknown>;
   /** The checkpoint of the same process before this one, if the catalog knows one. */
   readonly parentOf: (checkpoint: string) => Promise<string | null>;
+  /** The events that say who stands for an image; they go into the log together with `sealed`. */
+  readonly sign: (checkpoint: string, digest: string) => readonly EventMessage[];
   /** Throws unless the log says that this stream's own seal won. */
   readonly confirmSealed: (checkpoint: string) => Promise<void>;
   readonly level?: number;
@@ -94,9 +96,9 @@ async function ingestOne(
     const image = await copyBatches(id, reader, stream, env.log);
     await source.beforeSeal?.();
     env.signal?.throwIfAborted();
-    await stream.append({
-      type: 'sealed',
-      value: encodeValue('sealed', {
+    await stream.seal(
+      env.sign(id, image.digest),
+      encodeValue('sealed', {
         formatVersion: image.formatVersion,
         bytes: image.bytes,
         records: image.records,
@@ -109,7 +111,7 @@ async function ingestOne(
         chain: stream.chain,
         frozenMs: (await source.frozenMs?.()) ?? null,
       }),
-    });
+    );
     await env.confirmSealed(id);
     return { ...image, id, name: source.name };
   } catch (error) {
@@ -189,12 +191,18 @@ class StreamWriter {
   }
 
   async append(...events: readonly Pick<EventMessage, 'type' | 'value'>[]): Promise<void> {
-    const messages = events.map(({ type, value }) => {
-      const message: EventMessage = { type, checkpoint: this.id, seq: this.#seq++, value };
-      this.#chain.add(message);
-      return message;
-    });
-    await this.log.append(messages);
+    await this.log.append(events.map((event) => this.#next(event)));
+  }
+
+  /** Ends the stream. Who stands for the image is in the log before it is visible. */
+  async seal(signed: readonly EventMessage[], value: Buffer): Promise<void> {
+    await this.log.append([...signed, this.#next({ type: 'sealed', value })]);
+  }
+
+  #next({ type, value }: Pick<EventMessage, 'type' | 'value'>): EventMessage {
+    const message: EventMessage = { type, checkpoint: this.id, seq: this.#seq++, value };
+    this.#chain.add(message);
+    return message;
   }
 }
 

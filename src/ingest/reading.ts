@@ -14,9 +14,12 @@ export interface ReadingOptions {
   readonly onProgress?: (bytesRead: number) => void;
 }
 
+/** What the reader has to know of a log. */
+export type SaltedLog = { readonly opened: Pick<EventLog['opened'], 'salt' | 'logId'> };
+
 /** The part of the reader's options that the log and the settings decide. */
 export function readerOptions(
-  log: EventLog,
+  log: SaltedLog,
   { level, threads }: ReadingOptions,
 ): { salt: Buffer; logId: Buffer; level?: number; threads?: number } {
   return {

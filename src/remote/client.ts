@@ -16,6 +16,8 @@ export interface RemoteOptions {
   readonly token?: string;
   /** Certificates (PEM) to trust in place of the system's. */
   readonly caFile?: string;
+  /** File of keys: what comes from the service has to be sealed by one of them, once there is one. */
+  readonly keys?: string;
 }
 
 export interface RequestExtras {

@@ -48,6 +48,7 @@ export async function receiveImage(
   }
 }
 
-async function writeAll(fd: number, chunk: Buffer): Promise<void> {
+/** Waits where there is no room. */
+export async function writeAll(fd: number, chunk: Buffer): Promise<void> {
   for (let at = 0; at < chunk.length;) at += (await writeSome(fd, chunk, at)).bytesWritten;
 }

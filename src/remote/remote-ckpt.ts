@@ -28,7 +28,10 @@ import { CkptError } from '../format/errors.js';
 import { TaskCheckpoint } from '../ingest/task-checkpoint.js';
 import { TaskRestart } from '../restore/task-restart.js';
 import { RemoteClient, type RemoteOptions } from './client.js';
+import { Keyring } from '../seals/keyring.js';
+import { viewSeals, type SealView } from '../store-seals.js';
 import { receiveImage } from './image-transfer.js';
+import { passSealed, sealedDigest, type RemoteSeals, type SealedDigest } from './sealed-image.js';
 
 /** What a store offers, without what is private to one on this machine. */
 export type CkptFace = Pick<Ckpt, keyof Ckpt>;
@@ -38,7 +41,7 @@ const PAGE = 1000;
 
 /** A store behind a service. `doing` is the command, for what it cannot do. CkptError `usage` for a bad address. */
 export function openRemote(options: RemoteOptions, doing: string): CkptFace {
-  const remote = new RemoteCkpt(new RemoteClient(options));
+  const remote = new RemoteCkpt(new RemoteClient(options), options.keys);
   return new Proxy(remote, {
     get: (target, name): unknown => {
       const value: unknown = Reflect.get(target, name, target);
@@ -63,7 +66,14 @@ export function notHere(doing: string): CkptError {
 class RemoteCkpt implements Partial<CkptFace> {
   readonly #codec = loadCodec();
 
-  constructor(private readonly client: RemoteClient) {}
+  readonly #keyring: Keyring | undefined;
+
+  constructor(
+    private readonly client: RemoteClient,
+    keys: string | undefined,
+  ) {
+    this.#keyring = keys === undefined ? undefined : new Keyring(keys);
+  }
 
   get dir(): string {
     return this.client.url;
@@ -185,8 +195,33 @@ class RemoteCkpt implements Partial<CkptFace> {
   }
 
   async export(id: string, fd: number, options: ExportOptions = {}): Promise<void> {
-    const { signal, range, onProgress } = options;
+    const { requireSeal = false, range } = options;
+    if (!requireSeal) return this.#receive(id, fd, options);
+    const row = await this.find(id);
+    const wanted = await this.#sealed(row);
+    if (!wanted || range) return this.#receive(row.id, fd, options); // of a part nothing can be said from here
+    await passSealed(this.#codec, wanted, fd, (into) => this.#receive(row.id, into, options));
+  }
+
+  /** What the image has to come to, once keys are configured here. CkptError when nobody believed stands for it. */
+  async #sealed(row: CheckpointRow): Promise<SealedDigest | undefined> {
+    const keys = this.#keyring?.list() ?? [];
+    return keys.length ? sealedDigest(keys, row, await this.#seals(row.id)) : undefined;
+  }
+
+  #seals(id: string): Promise<RemoteSeals> {
+    return this.client.json(`/v1/checkpoints/${id}/seals`);
+  }
+
+  async seals(argument: string): Promise<SealView[]> {
+    const row = await this.find(argument);
+    return viewSeals(this.#keyring?.list() ?? [], row, (await this.#seals(row.id)).seals);
+  }
+
+  async #receive(id: string, fd: number, options: ExportOptions): Promise<void> {
+    const { signal, range, onProgress, requireSeal = false } = options;
     const answer = await this.client.open(`/v1/checkpoints/${encodeURIComponent(id)}/image`, {
+      query: { seal: requireSeal ? undefined : 'any' },
       ...(range ? { headers: { range: `bytes=${String(range.first)}-${String(range.end - 1)}` } } : {}),
       ...(signal ? { signal } : {}),
     });
@@ -262,7 +297,10 @@ class RemoteCkpt implements Partial<CkptFace> {
       ...(options.onWarning ? { onWarning: options.onWarning } : {}),
     });
     try {
-      const failure = await this.export(row.id, task.fd, options.onProgress ? { onProgress: options.onProgress } : {})
+      const failure = await this.export(row.id, task.fd, {
+        requireSeal: true,
+        ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+      })
         .then(
           () => undefined,
           (error: unknown) => error as Error,

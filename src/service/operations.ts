@@ -5,6 +5,7 @@ import { events } from './routes/events.js';
 import { imageGet, imageHead } from './routes/image.js';
 import { ingest } from './routes/ingest.js';
 import { recordRestore, restart } from './routes/restart.js';
+import { getSeals } from './routes/seals.js';
 import { sql } from './routes/sql.js';
 import { healthz, metrics, openApi, problemType, readyz, stats } from './routes/state.js';
 import { getDiff, getGrowth, getSeries, getTasks } from './routes/views.js';
@@ -17,6 +18,7 @@ export const operations: readonly Operation[] = [
   getMaps,
   getRecords,
   getTasks,
+  getSeals,
   getDiff,
   imageHead,
   imageGet,

@@ -24,7 +24,7 @@ export function options(properties: Readonly<Record<string, Schema>>): Schema {
 }
 
 const id: Schema = { type: 'string', pattern: '^[0-9a-hjkmnp-tv-z]{26}$' };
-const digest: Schema = { type: 'string', pattern: '^[0-9a-f]{64}$' };
+export const digest: Schema = { type: 'string', pattern: '^[0-9a-f]{64}$' };
 /** Addresses may be anything that 64 bits hold; JSON has no bound, a reader's numbers may. */
 const address: Schema = { type: 'integer', minimum: 0 };
 const hex: Schema = { type: 'string', pattern: '^[0-9a-f]{12,16}$' };

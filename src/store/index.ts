@@ -9,6 +9,7 @@ export type {
   CatalogStats,
   CheckpointFilter,
   CheckpointRow,
+  SealEntry,
   CheckpointState,
   ListFilter,
   OpenStream,

@@ -268,6 +268,23 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       await log.append(messages('b', 0, 1));
     });
 
+    it('takes who stands for an image together with its seal, in that order, and repeatedly', async () => {
+      const log = await open();
+      const value = { keyId: 'k', algorithm: 'ed25519', digest: 'd', at: 't', seal: 's' };
+      const signed = outsideEvent('signed', 'a', value);
+      const sealed: EventMessage = { type: 'sealed', checkpoint: 'a', seq: 3, value: Buffer.from('{}') };
+      await log.append(messages('a', 0, 3));
+      await log.append([signed, sealed]);
+      await log.append([signed]);
+      const events = await streamIn(log, 'a');
+      expect(events.map(({ type, seq }) => `${type} ${String(seq)}`).slice(-3)).toEqual([
+        `signed ${String(SEQ_OUTSIDE)}`,
+        'sealed 3',
+        `signed ${String(SEQ_OUTSIDE)}`,
+      ]);
+      expect(JSON.parse(events.at(-1)!.value.toString())).toEqual(value);
+    });
+
     it('drops nothing but record and pages events of the checkpoints it is told, and keeps offsets', async () => {
       const log = await open();
       const said = (type: 'deleted' | 'forgotten', checkpoint: string): EventMessage =>

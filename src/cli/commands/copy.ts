@@ -14,7 +14,7 @@ export function copyCommand(): Command {
       await context.withStore('read', async (ckpt) => {
         const rows = [];
         for (const id of ids) rows.push(await ckpt.find(id)); // all must exist before one is copied
-        const other = await Ckpt.open({ store: options.to, access: 'create' });
+        const other = await Ckpt.open({ store: options.to, access: 'create', keys: context.settings.keys });
         const done: { id: string; copied: boolean }[] = [];
         try {
           for (const row of rows) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Command } from 'commander';
-import type { CheckpointRow, TaskView, VmaEntry } from '../../ckpt.js';
+import type { CheckpointRow, Judgement, SealView, TaskView, VmaEntry } from '../../ckpt.js';
 import { registerNames } from '../../store/index.js';
 import { contextOf } from '../context.js';
 import { cell, hexAddress, humanBytes, humanCount, table } from '../text.js';
@@ -28,10 +28,12 @@ SHARED were stored already. Untouched pages, and clean ones of files, are not in
         const row = await ckpt.find(id);
         const vmas = await ckpt.mappings(row.id);
         const tasks = await ckpt.tasks(row.id);
+        const seals = await ckpt.seals(row.id);
         const records = options.records ? await ckpt.records(row.id) : undefined;
         if (context.json) {
           context.printJson({
             ...row,
+            seals,
             tasks: tasks.map(jsonOfTask),
             mappings: vmas.map((vma) => ({ ...vma, shared_pages: sharedPages(vma) })),
             ...(records ? { records } : {}),
@@ -39,7 +41,7 @@ SHARED were stored already. Untouched pages, and clean ones of files, are not in
           return;
         }
         context.print(
-          `${facts(row, tasks)
+          `${facts(row, tasks, seals)
             .map(([key, value]) => `${key.padEnd(9)} ${cell(value)}\n`)
             .join('')}\n`,
         );
@@ -55,7 +57,7 @@ SHARED were stored already. Untouched pages, and clean ones of files, are not in
     });
 }
 
-function facts(row: CheckpointRow, tasks: readonly TaskView[]): [string, string][] {
+function facts(row: CheckpointRow, tasks: readonly TaskView[], seals: readonly SealView[]): [string, string][] {
   const pages = `${humanCount(row.pages)}: ${humanCount(row.zero_pages)} zero, ${humanCount(row.new_pages)} first stored here`;
   const frozen: [string, string][] = row.frozen_ms === null ? [] : [['frozen', `${row.frozen_ms.toFixed(1)} ms`]];
   return [
@@ -82,7 +84,21 @@ function facts(row: CheckpointRow, tasks: readonly TaskView[]): [string, string]
     ...frozen,
     ['digest', row.image_digest ?? '-'],
     ['parent', row.parent_id ?? '-'],
+    ...seals.map((seal): [string, string] => ['sealed', sealWords(seal)]),
   ];
+}
+
+const judgements: Readonly<Record<Judgement, string>> = {
+  good: 'good',
+  carried: 'made in another store; verified when it is used',
+  wrong: 'DOES NOT VERIFY',
+  revoked: 'the key is revoked',
+  unknown: 'the key is not known here',
+};
+
+function sealWords({ key_id, key_name, at, judgement }: SealView): string {
+  const who = key_name === null ? `key ${key_id}` : `${key_name} (key ${key_id})`;
+  return `by ${who} at ${at}: ${judgements[judgement]}`;
 }
 
 /** Four registers a line, as debuggers have them. */

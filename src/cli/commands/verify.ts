@@ -37,6 +37,7 @@ export function verifyCommand(): Command {
           );
           for (const line of damageLines(report.damage)) context.print(line);
         }
+        for (const { why } of report.distrusted) context.warn(why);
         if (report.damage.length)
           throw new CkptError(
             'damaged',

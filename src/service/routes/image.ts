@@ -25,6 +25,13 @@ export const digestHeader = 'ckpt-image-digest';
 
 const path = '/v1/checkpoints/{id}/image';
 const parameters = { id: checkpointArgument };
+const query = {
+  seal: {
+    type: 'string',
+    enum: ['required', 'any'],
+    description: 'Where the service has keys: `any` gives an image that nobody known to it stands for too.',
+  },
+};
 const headers = {
   range: { ...text, description: 'One range of bytes; several are answered with the whole image.' },
   'if-range': { ...text, description: 'The range is meant only while the image has this ETag.' },
@@ -68,6 +75,7 @@ export const imageGet: Operation = {
     'image proves damaged on the way, the connection is cut before the end of the chunked encoding.',
   scope: 'read',
   parameters,
+  query,
   headers,
   responses: {
     200: { description: 'The whole image', type: imageType, schema: { type: 'string' }, headers: answerHeaders },
@@ -79,10 +87,11 @@ export const imageGet: Operation = {
     },
     304: { description: 'It is what If-None-Match says' },
   },
-  problems: ['missing', 'range-not-satisfiable', 'damaged', 'busy'],
+  problems: ['missing', 'range-not-satisfiable', 'unsupported', 'damaged', 'busy'],
   run: async (context, request, reply) => {
     const row = await findCheckpoint(context, (request.params as { id: string }).id);
     if (unchanged(row, request, reply)) return undefined;
+    if ((request.query as { seal?: string }).seal !== 'any') await context.ckpt.requireSeal(row.id);
     const ifRange = request.headers['if-range'];
     const wanted =
       ifRange === undefined || ifRange === tagOf(row) ? parseRange(request.headers.range, row.image_bytes) : 'whole';

@@ -24,6 +24,7 @@ const questions: Readonly<Record<string, string>> = {
   pack_live: 'SELECT id, live FROM pack_file WHERE pages IS NOT NULL OR live_pages > 0 ORDER BY id',
   checkpoint_pack: 'SELECT * FROM checkpoint_pack ORDER BY checkpoint_id, pack_id',
   restore: 'SELECT * FROM restore ORDER BY restore_id',
+  seal: 'SELECT * FROM seal ORDER BY checkpoint_id, seal, key_id, algorithm, digest, at',
 };
 
 /** Hex SHA-256 over all rows. */

@@ -13,6 +13,7 @@ type Check = (value: unknown) => boolean;
 
 const text: Check = (value) => typeof value === 'string';
 const textOrNull: Check = (value) => value === null || typeof value === 'string';
+const textIfAny: Check = (value) => value === undefined || typeof value === 'string';
 const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const numberOrNull: Check = (value) => value === null || typeof value === 'number';
 const counts: Check = (value) => Array.isArray(value) && value.every(count);
@@ -49,6 +50,7 @@ const shapes: Readonly<Record<Projected, Readonly<Record<string, Check>>>> = {
   },
   tagged: { name: text },
   untagged: { name: text },
+  signed: { keyId: text, algorithm: text, digest: text, at: text, seal: text, salt: textIfAny },
   forgotten: { row: rowValues },
   'packs-condemned': { packs: texts },
   'packs-moved': { moves },

@@ -175,6 +175,7 @@ export class ImageStream {
       case 'restored':
       case 'tagged':
       case 'untagged':
+      case 'signed':
       case 'forgotten':
       case 'packs-condemned':
       case 'packs-moved':

@@ -132,6 +132,9 @@ export class Projection {
       case 'restored':
         this.takeRestored(event);
         return;
+      case 'signed':
+        this.takeSigned(event);
+        return;
       case 'packs-condemned':
       case 'packs-moved':
       case 'packs-deleted':
@@ -222,6 +225,11 @@ export class Projection {
   private takeRestored(event: LoggedEvent): void {
     const { restoreId, at, host, pid, result } = this.valueOf('restored', event);
     this.rows.insertRestore.run(restoreId, event.checkpoint, at, host, pid, result);
+  }
+
+  private takeSigned(event: LoggedEvent): void {
+    const { keyId, algorithm, digest, at, seal, salt } = this.valueOf('signed', event);
+    this.rows.insertSeal.run(event.checkpoint, keyId, algorithm, digest, at, seal, salt ?? null);
   }
 
   private valueOf<T extends Parameters<typeof readValue>[0]>(type: T, event: LoggedEvent): EventValues[T] {

@@ -107,6 +107,21 @@ export interface PackUse {
   readonly pages: number;
 }
 
+/** A row of `seal`. */
+export interface SealEntry {
+  readonly checkpoint_id: string;
+  readonly key_id: string;
+  readonly algorithm: string;
+  /** Hex. */
+  readonly digest: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Hex. */
+  readonly seal: string;
+  /** Of a copied checkpoint: the salt of the log where it was sealed, hex. */
+  readonly salt: string | null;
+}
+
 export interface ListFilter {
   /** Default: sealed only. */
   readonly states?: readonly CheckpointState[];
@@ -226,6 +241,11 @@ export class CatalogQueries {
 
   restores(id: string): RestoreEntry[] {
     return this.all<RestoreEntry>('SELECT * FROM restore WHERE checkpoint_id = ? ORDER BY at, restore_id', id);
+  }
+
+  /** In the order in which they were made, as far as they say. */
+  sealsOf(id: string): SealEntry[] {
+    return this.all<SealEntry>('SELECT * FROM seal WHERE checkpoint_id = ? ORDER BY at, seal', id);
   }
 
   tagsOf(id: string): string[] {

@@ -125,6 +125,7 @@ export class CatalogRows {
   readonly dropTag: Statement<[number, string]>;
   readonly dropTags: Statement<[number]>;
   readonly insertRestore: Statement<Params>;
+  readonly insertSeal: Statement<Params>;
   readonly putPosition: Statement<[number, number]>;
   readonly meta: Statement<[string], string>;
   readonly putMeta: Statement<[string, string]>;
@@ -204,6 +205,9 @@ export class CatalogRows {
       `INSERT INTO restore (restore_id, checkpoint_id, at, host, pid, result) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (restore_id) DO UPDATE SET result = excluded.result, pid = ifnull(excluded.pid, pid)
          WHERE result IN ('requested', 'running')`,
+    );
+    this.insertSeal = write(
+      'INSERT OR IGNORE INTO seal (checkpoint_id, key_id, algorithm, digest, at, seal, salt) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
     this.putPosition = db.prepare('INSERT OR REPLACE INTO log_position (partition, next) VALUES (?, ?)');
     this.meta = pluck('SELECT value FROM meta WHERE key = ?');

@@ -110,6 +110,20 @@ export const relations: readonly RelationText[] = [
     ],
   },
   {
+    name: 'seal',
+    kind: 'table',
+    doc: 'Who stands for which image. Whether they are believed depends on the keys of whoever asks: ckpt show, ckpt verify.',
+    columns: [
+      ['checkpoint_id', 'TEXT', ''],
+      ['key_id', 'TEXT', '32 hex digits'],
+      ['algorithm', 'TEXT', 'ed25519 or hmac-sha-256'],
+      ['digest', 'TEXT', 'image digest that is sealed, hex'],
+      ['at', 'TEXT', 'ISO 8601, UTC'],
+      ['seal', 'TEXT', 'hex'],
+      ['salt', 'TEXT', 'of a copied checkpoint: the salt of the log where it was sealed, hex'],
+    ],
+  },
+  {
     name: 'checkpoint_pack',
     kind: 'view',
     doc: 'Which checkpoint uses which pages of which pack.',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Schema of catalog.db. What people and other programs read are the views (checkpoint, tag, record, vma, pack, page_map,
-// checkpoint_pack) and the tables restore and log_position: a contract. The tables under the views use small integers in
+// checkpoint_pack) and the tables restore, seal and log_position: a contract. The tables under the views use small integers in
 // place of ids; these numbers depend on the order in which the log's partitions were read, and are nobody's business.
 //
 // Everything here can be made from the log. Two catalogs of one log are equal, row for row, in what the views show.
@@ -139,6 +139,16 @@ const second: Migration = (db) => {
   `);
 };
 
+const third: Migration = (db) => {
+  db.exec(`
+    -- Who stands for an image. Whether they are believed is not the catalog's to say.
+    CREATE TABLE seal (
+      checkpoint_id TEXT NOT NULL, key_id TEXT NOT NULL, algorithm TEXT NOT NULL, digest TEXT NOT NULL, at TEXT NOT NULL, seal TEXT NOT NULL,
+      salt TEXT, PRIMARY KEY (checkpoint_id, seal, key_id, algorithm, digest, at)
+    ) STRICT, WITHOUT ROWID;
+  `);
+};
+
 /** Names of the record numbers as of version 1 of this schema; a later record needs a migration. */
 const recordTypes: readonly (readonly [string, number])[] = [
   ['HEAD', 1],
@@ -175,7 +185,7 @@ const recordTypes: readonly (readonly [string, number])[] = [
 /** "ckpC" */
 export const catalogSchema: SqliteSchema = {
   applicationId: 0x636b7043,
-  migrations: [first, second],
+  migrations: [first, second, third],
   synchronous: 'NORMAL',
 };
 
@@ -193,5 +203,6 @@ export const projectedTables = [
   'pack_end',
   'pack_move',
   'restore',
+  'seal',
   'image',
 ] as const;

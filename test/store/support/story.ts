@@ -3,7 +3,7 @@
 // The store that docs/catalog.md asks its questions of: a web server that grows for four days on one host and is restarted on
 // another, and a batch job. Everything in it is fixed, so that the answers in the document are.
 import { createHash } from 'node:crypto';
-import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Restored } from '../../../src/format/events.js';
+import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Restored, type Signed } from '../../../src/format/events.js';
 import { Vma2Flag } from '../../../src/format/generated/image.js';
 import { encodePackHeader } from '../../../src/format/generated/store.js';
 import type { Store } from '../../../src/store/store.js';
@@ -209,8 +209,25 @@ export async function tellStory(store: Store): Promise<void> {
   await append(store, [deleted('01jnbft4000batch0')]);
   for (const [checkpoint, value] of restores)
     await append(store, [{ type: 'restored', checkpoint, seq: SEQ_OUTSIDE, value: encodeValue('restored', value) }]);
+  for (const [checkpoint, value] of seals)
+    await append(store, [{ type: 'signed', checkpoint, seq: SEQ_OUTSIDE, value: encodeValue('signed', value) }]);
   await store.catchUp();
 }
+
+/** One made here, the same again, one that came with a copy, and one of a checkpoint that is gone. */
+const madeHere: Signed = {
+  keyId: '0123456789abcdef0123456789abcdef',
+  algorithm: 'ed25519',
+  digest: '11'.repeat(32),
+  at: '2026-03-03T08:00:01.000Z',
+  seal: '22'.repeat(64),
+};
+const seals: readonly (readonly [string, Signed])[] = [
+  ['01jncrzh00webday2', madeHere],
+  ['01jncrzh00webday2', madeHere],
+  ['01jncrzh00webday2', { ...madeHere, seal: '33'.repeat(64), salt: '44'.repeat(32) }],
+  ['01jnbft4000batch0', madeHere],
+];
 
 const restores: readonly (readonly [string, Restored])[] = [
   [
