@@ -153,7 +153,7 @@ describe('what was changed', () => {
       `UPDATE image_event SET value = CAST(substr(value, 1, length(value) - 9) || x'7f' || substr(value, -8) AS BLOB) WHERE image = ${at} AND seq = (
          SELECT min(seq) FROM image_event WHERE image = ${at} AND NOT is_pages AND NOT zstd AND length(value) > 100)`,
     ],
-  ] as const)('%s: nothing of it runs', async (_what, sql, code = 4) => {
+  ] as readonly (readonly [string, string, number?])[])('%s: nothing of it runs', async (_what, sql, code = 4) => {
     change(sql);
     await said(code, 'restart', '--detach', sealed);
     await said(code, 'restart', '--detach', '--lazy', sealed);
