@@ -25,6 +25,7 @@ test('without anything: the XDG data directory and the embedded log', () => {
     level: undefined,
     threads: undefined,
     retention: {},
+    keys: `${dir}/ckpt/keys.json`,
   });
 });
 
