@@ -38,12 +38,19 @@ struct Options {
   Via via = Via::kAny;
 };
 
+/** The signal that asked for it; 0 while none has. */
 volatile sig_atomic_t stopRequested = 0;
 
 /** A write may begin to block just after it looked at the flag: the alarm interrupts it again until it looks. */
-void onStopSignal(int) {
-  stopRequested = 1;
+void onStopSignal(int signal) {
+  if (signal != SIGALRM && !stopRequested) stopRequested = signal;
   alarm(1);
+}
+
+/** Nobody wanted an end when it was the keeper that died: that is a failure. */
+ProcessError explained(const ProcessError& error) {
+  if (error.exit() != kInterrupted || stopRequested != kKeeperDied) return error;
+  return ProcessError(kFailed, "ckpt-process was killed", "the process runs on as before");
 }
 
 void catchStopSignals() {
@@ -59,7 +66,7 @@ void catchStopSignals() {
 }
 
 void throwIfStopped() {
-  if (stopRequested) throw ProcessError(kFailed, "interrupted", "the process runs on as before");
+  if (stopRequested) throw ProcessError::interrupted();
 }
 
 double nowMs() {
@@ -240,12 +247,15 @@ int checkpointReporting(const Options& options, const Status& status) {
     checkpoint(options, status);
     return kDone;
   } catch (const ProcessError& error) {
-    status.error(error);
-    return error.exit();
+    const ProcessError said = explained(error);
+    status.error(said);
+    return said.exit();
   } catch (const WriteError& error) {
-    bool interrupted = error.error() == EINTR;
-    status.error(ProcessError(kFailed, interrupted ? "interrupted" : error.what(), "the process runs on as before"));
-    return kFailed;
+    const ProcessError said = error.error() == EINTR
+                                  ? explained(ProcessError::interrupted())
+                                  : ProcessError(kFailed, error.what(), "the process runs on as before");
+    status.error(said);
+    return said.exit();
   } catch (const std::exception& error) {
     status.error(ProcessError(kFailed, error.what()));
     return kFailed;

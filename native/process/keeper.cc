@@ -32,7 +32,7 @@ int runKept(const std::function<int()>& work, std::initializer_list<int> descrip
   }
   if (child == 0) {
     setsid();
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, kKeeperDied);
     if (getppid() != parent) _exit(kFailed);  // it had died before we asked to be told; nothing was done yet
     _exit(work());
   }

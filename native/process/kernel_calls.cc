@@ -93,7 +93,7 @@ ProcessError checkpointRefused(long result, const std::string& reason) {
       return ProcessError(kCannot, text,
                           "--via user does it from user space, which may carry what the kernel does not");
     case EINTR:
-      return ProcessError(kFailed, "interrupted", "the process runs on as before");
+      return ProcessError::interrupted();
     default:
       return ProcessError(kFailed, text, "the process runs on as before");
   }

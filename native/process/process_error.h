@@ -13,7 +13,7 @@
 namespace ckpt {
 
 /** Exit codes, the same as those of the `ckpt` command. */
-enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kNoSuch = 3, kDamaged = 4, kCannot = 5 };
+enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kNoSuch = 3, kDamaged = 4, kCannot = 5, kInterrupted = 130 };
 
 class ProcessError : public std::exception {
  public:
@@ -23,6 +23,11 @@ class ProcessError : public std::exception {
   /** With the text of errno (or of `error`) behind `what`. */
   static ProcessError system(ExitCode exit, const std::string& what, const std::string& hint = "", int error = errno) {
     return ProcessError(exit, what + ": " + strerror(error), hint);
+  }
+
+  /** A signal asked the program to stop while a task was checkpointed. */
+  static ProcessError interrupted() {
+    return ProcessError(kInterrupted, "interrupted", "the process runs on as before");
   }
 
   ExitCode exit() const { return exit_; }

@@ -56,7 +56,13 @@ export interface ProcessStatus {
   readonly streamed?: number;
 }
 
-const kinds: Readonly<Record<number, ErrorKind>> = { 2: 'usage', 3: 'missing', 4: 'damaged', 5: 'unsupported' };
+const kinds: Readonly<Record<number, ErrorKind>> = {
+  2: 'usage',
+  3: 'missing',
+  4: 'damaged',
+  5: 'unsupported',
+  130: 'cancelled',
+};
 
 /** A running program of native/process. */
 export class ProcessProgram {

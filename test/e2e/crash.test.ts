@@ -118,6 +118,7 @@ describe('ckpt save', () => {
   it.each([
     ['SIGINT', 'ckpt alone', 130, '--kill'],
     ['SIGINT', 'the whole job', 130, '--kill'],
+    ['SIGINT', 'its ckpt-process', 130, '--kill'], // of a whole job this one may end first
     ['SIGTERM', 'ckpt alone', 143, '--stop'],
     ['SIGKILL', 'ckpt alone', null, '--kill'],
     ['SIGKILL', 'its ckpt-process', 1, '--kill'],
