@@ -15,11 +15,14 @@ export function humanBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[unit] ?? ''}`;
 }
 
-const counts = new Intl.NumberFormat('en-US');
+/** Made when it is needed: it loads the data of a language, which takes longer than most commands run. */
+let counts: Intl.NumberFormat | undefined;
 
 /** 12345 -> `12,345`. */
 export function humanCount(count: number): string {
-  if (!Number.isInteger(count) || count < 0 || count >= 1e6) return counts.format(count);
+  if (!Number.isInteger(count) || count < 0 || count >= 1e6) {
+    return (counts ??= new Intl.NumberFormat('en-US')).format(count);
+  }
   if (count < 1000) return String(count);
   return `${Math.floor(count / 1000)},${String(count % 1000).padStart(3, '0')}`;
 }

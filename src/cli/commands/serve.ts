@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { pino } from 'pino';
 import { CkptError } from '../../format/errors.js';
 import { defaultLimits, type Limits } from '../../service/limits.js';
 import {
@@ -10,7 +9,6 @@ import {
   unixAddress,
   type ListenAddress,
 } from '../../service/listen-address.js';
-import { Service } from '../../service/service.js';
 import { contextOf } from '../context.js';
 
 interface ServeOptions {
@@ -68,6 +66,8 @@ SIGTERM and SIGINT end it in order. docs/service.md has examples, docs/security.
       context.refuseRemote();
       context.stopOnSignals();
       const addresses = addressesOf(options, context.settings.store);
+      // Loaded here: what serves HTTP takes longer to load than most other commands to run.
+      const [{ pino }, { Service }] = await Promise.all([import('pino'), import('../../service/service.js')]);
       const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
       await context.withStore('create', async (ckpt) => {
         const service = await Service.start({ ckpt, log, limits: limitsOf(options), addresses, ...tlsOf(options) });
