@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "process/image_writer.h"
+#include "process/protection_keys.h"
 
 namespace ckpt {
 namespace {
@@ -143,16 +144,13 @@ void writeCpu(const Capture& capture, __u32 id, RecordWriter* writer) {
   writer->record(CKPT_REC_CPU, id, &cpu, sizeof cpu);
 }
 
-constexpr uint64_t kXfeaturePkru = 1 << 9;
-/** What the kernel gives every new program: all keys but 0 closed. */
-constexpr uint32_t kPkruDefault = 0x55555554;
-
-/** PKRU in an XSAVE area of the standard format; the default where it is not in use. */
+/** PKRU in an XSAVE area of this machine; the default where it has none. */
 uint32_t protectionKeys(const std::vector<uint8_t>& area, uint64_t used) {
-  unsigned bytes = 0, offset = 0, c = 0, d = 0;
-  if (!(used & kXfeaturePkru) || !__get_cpuid_count(0xd, 9, &bytes, &offset, &c, &d)) return kPkruDefault;
   uint32_t rights = kPkruDefault;
-  if (offset + sizeof rights <= area.size()) memcpy(&rights, area.data() + offset, sizeof rights);
+  const uint32_t offset = pkruOffset();
+  if (offset == 0 || offset + sizeof rights > area.size()) return rights;
+  if (!(used & kXfeaturePkru)) return 0;
+  memcpy(&rights, area.data() + offset, sizeof rights);
   return rights;
 }
 

@@ -84,7 +84,7 @@ RestartLazy::RestartLazy(RestartChild* child, RestartMemory* memory, const Resta
       options_(*options),
       status_(*status),
       source_(plan, options->packsDir),
-      reader_(plan->salt()) {}
+      reader_(plan->identity()) {}
 
 RestartLazy::~RestartLazy() {
   if (pid_ <= 0) return;

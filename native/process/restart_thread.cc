@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "process/protection_keys.h"
 #include "process/restart_state.h"
 
 namespace ckpt {
@@ -72,7 +73,7 @@ std::vector<uint8_t> RestartState::xsaveArea() {
   std::vector<uint8_t> area(current.size(), 0);
   std::memcpy(area.data(), saved.data(), kSoftwareBytes);
   const uint64_t here = word64(current, kSoftwareBytes);
-  const uint64_t live = word64(saved, kLegacyBytes);
+  uint64_t live = word64(saved, kLegacyBytes);
   if (live & ~here)
     throw ProcessError(kCannot, "the task has live registers that this processor does not have",
                        "restart it on a processor like the one it was saved on");
@@ -83,6 +84,11 @@ std::vector<uint8_t> RestartState::xsaveArea() {
     if (size_t{offset} + bytes > saved.size() || size_t{offset} + bytes > area.size())
       invalid(CKPT_REC_XSTATE, "the XSAVE area is too short for what is live in it");
     std::memcpy(area.data() + offset, saved.data() + offset, bytes);
+  }
+  if (!(image_.xstate.xfeatures & kXfeaturePkru) && (here & kXfeaturePkru)) {
+    // Saved where there were no protection keys: the task gets what every program begins with.
+    std::memcpy(area.data() + pkruOffset(), &kPkruDefault, sizeof kPkruDefault);
+    live |= kXfeaturePkru;
   }
   std::memcpy(area.data() + kLegacyBytes, &live, sizeof live);
   uint32_t mxcsr, mask;

@@ -53,6 +53,7 @@
     '../pager/task_memory.cc',
     '../pager/user_faults.cc',
     '../pager/working_set.cc',
+    '../codec/blake3_pages.cc',
     '../codec/crc32c.cc',
     '../codec/error.cc',
     '../codec/frame_codec.cc',
