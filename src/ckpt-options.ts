@@ -2,6 +2,7 @@
 //
 // What the library's methods take and give.
 import type { ByteRange } from './codec/native.js';
+import type { PageHash } from './format/events.js';
 import type { IngestResult } from './ingest/ingest.js';
 import type { PrunedCheckpoint } from './prune.js';
 import type { Freed } from './store/index.js';
@@ -49,6 +50,8 @@ export interface CkptOptions {
   readonly keys?: string;
   /** zstd level of new packs. */
   readonly level?: number;
+  /** What a log that is made here knows its pages by; default: blake3. A log that is there keeps its own. */
+  readonly pageHash?: PageHash;
   /** Threads that hash, compress and decompress. */
   readonly threads?: number;
 }

@@ -15,7 +15,7 @@ import type {
   SaveResult,
   WorkOptions,
 } from './ckpt-options.js';
-import { loadCodec, type Codec, type ImageSummary } from './codec/native.js';
+import { loadCodec, pageIdentity, type Codec, type ImageSummary } from './codec/native.js';
 import { copySource, ingestCopy } from './copy.js';
 import { CkptError } from './format/errors.js';
 import { outsideEvent, type EventMessage } from './format/events.js';
@@ -60,7 +60,7 @@ import {
 import { storeSizes, type StoreSizes } from './sizes.js';
 import type { RepairReport } from './repair.js';
 import { Keyring } from './seals/keyring.js';
-import { StoreSeals, type SealView } from './store-seals.js';
+import { StoreSeals, type LogHashing, type SealView } from './store-seals.js';
 import { Trust } from './trust.js';
 import type { VerifyReport } from './verify.js';
 
@@ -96,6 +96,7 @@ export class Ckpt {
       create: access === 'create',
       codec,
       replaceDamagedCatalog: access === 'rebuild',
+      ...(options.pageHash ? { pageHash: options.pageHash } : {}),
       ...(await logOf(options)),
     });
     try {
@@ -186,7 +187,7 @@ export class Ckpt {
     const { log } = this.store;
     return {
       codec: this.codec,
-      salt: Buffer.from(log.opened.salt, 'hex'),
+      identity: pageIdentity(log.opened),
       packsDir: log.packs.dir,
       ...this.#threads(),
     };
@@ -438,9 +439,10 @@ export class Ckpt {
 
   // ---- seals
 
-  /** Salt of the log, hex: with it the digest of an image can be computed elsewhere. */
-  get salt(): string {
-    return this.store.log.opened.salt;
+  /** Hash and salt (hex) of the log's pages: with them the digest of an image can be computed elsewhere. */
+  get hashing(): LogHashing {
+    const { hash, salt } = this.store.log.opened;
+    return { hash, salt };
   }
 
   /** Who stands for a checkpoint, and what the keys here say of that. */

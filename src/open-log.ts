@@ -4,7 +4,11 @@ import { CkptError } from './format/errors.js';
 import type { StoreOptions } from './store/index.js';
 
 /** How the store opens a log that is not its own. Its driver is loaded only when it is asked for. CkptError `usage`. */
-export async function logOf({ log = 'embedded', access }: CkptOptions): Promise<Pick<StoreOptions, 'openLog'>> {
+export async function logOf({
+  log = 'embedded',
+  access,
+  pageHash,
+}: CkptOptions): Promise<Pick<StoreOptions, 'openLog'>> {
   if (log === 'embedded') return {};
   if (!log.startsWith('kafka://')) {
     throw new CkptError(
@@ -14,5 +18,6 @@ export async function logOf({ log = 'embedded', access }: CkptOptions): Promise<
     );
   }
   const { openKafkaLog } = await import('./store/kafka/kafka-log.js');
-  return { openLog: (dir) => openKafkaLog({ dir, url: log, create: access === 'create' }) };
+  const made = { create: access === 'create', ...(pageHash ? { pageHash } : {}) };
+  return { openLog: (dir) => openKafkaLog({ dir, url: log, ...made }) };
 }

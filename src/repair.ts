@@ -44,7 +44,7 @@ async function listFiles(store: Store, env: RepairEnvironment): Promise<number> 
   for (const id of store.catalog.missingPackIds()) {
     const path = packPath(env.packsDir, id);
     try {
-      const { pages, rawBytes, storedBytes, stream } = await env.codec.verifyPack(path, id, env.salt);
+      const { pages, rawBytes, storedBytes, stream } = await env.codec.verifyPack(path, id, env.identity);
       await store.log.packs.put([{ id, pages, rawBytes, storedBytes, stream, bytes: readFileSync(path) }]);
       listed++;
     } catch (error) {

@@ -6,7 +6,7 @@
 import { closeSync } from 'node:fs';
 import type { Codec } from './codec/native.js';
 import { CkptError } from './format/errors.js';
-import { outsideEvent, type EventMessage } from './format/events.js';
+import { outsideEvent, pageHashes, type EventMessage, type LogOpened } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
 import type { KeyEntry, Keyring } from './seals/keyring.js';
@@ -68,9 +68,19 @@ export function viewSeals(keys: readonly KeyEntry[], row: SealSubject, seals: re
     at: seal.at,
     seal: seal.seal,
     salt: seal.salt,
+    hash: seal.hash,
     judgement: judgeSeal(keys, row, seal),
   }));
 }
+
+/** What the pages of the log were hashed with where a carried seal was made; undefined when it names nothing that can be. */
+export function originOf({ salt, hash }: Pick<SealEntry, 'salt' | 'hash'>): LogHashing | undefined {
+  const known = pageHashes.find((name) => name === hash);
+  return known && salt !== null && /^[0-9a-f]{64}$/.test(salt) ? { salt, hash: known } : undefined;
+}
+
+/** With these the digest of an image can be computed elsewhere. */
+export type LogHashing = Pick<LogOpened, 'hash' | 'salt'>;
 
 export class StoreSeals {
   readonly #proved = new Set<string>();
@@ -156,12 +166,14 @@ export class StoreSeals {
     other: StoreSeals,
   ): Promise<(id: string, digest: string) => readonly EventMessage[]> {
     const believed = await this.isBelieved(row);
-    const { salt: here } = this.store.log.opened;
-    const { salt: there } = other.store.log.opened;
-    const seals = this.store.catalog.sealsOf(row.id).map(({ key_id: keyId, algorithm, digest, at, seal, salt }) => ({
-      ...{ keyId, algorithm, digest, at, seal },
-      ...((salt ?? here) === there ? {} : { salt: salt ?? here }),
-    }));
+    const here = this.store.log.opened;
+    const there = other.store.log.opened;
+    const seals = this.store.catalog
+      .sealsOf(row.id)
+      .map(({ key_id: keyId, algorithm, digest, at, seal, ...origin }) => {
+        const { salt, hash } = originOf(origin) ?? here;
+        return { ...{ keyId, algorithm, digest, at, seal }, ...(salt === there.salt ? {} : { salt, hash }) };
+      });
     return (id, digest) => [
       ...(id === row.id ? seals.map((seal) => outsideEvent('signed', id, seal)) : []),
       ...(believed ? other.sign(id, digest) : []),
@@ -185,8 +197,9 @@ export class StoreSeals {
   }
 
   /** Whether the image comes to a digest of another log: every byte is read and hashed anew. */
-  async #isCarried(row: SealSubject, { digest, salt }: SealEntry): Promise<boolean> {
-    if (!/^[0-9a-f]{64}$/.test(salt ?? '')) return false;
+  async #isCarried(row: SealSubject, seal: SealEntry): Promise<boolean> {
+    const origin = originOf(seal);
+    if (!origin) return false;
     const { codec } = this;
     const { readFd, writeFd } = codec.pipe();
     const written = rebuildImage(storedImage(this.store, row.id), writeFd, this.environment()).finally(() =>
@@ -194,10 +207,10 @@ export class StoreSeals {
     );
     written.catch(() => undefined); // reported below
     try {
-      const log = { opened: { ...this.store.log.opened, salt: salt! } };
+      const log = { opened: { ...this.store.log.opened, ...origin } };
       const image = await digestImage(readFd, { codec, log });
       await written;
-      return image.digest === digest;
+      return image.digest === seal.digest;
     } catch (error) {
       // The image itself is damaged: that says more.
       await written;

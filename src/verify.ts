@@ -155,7 +155,7 @@ async function packDamage(
   try {
     const hold = await store.log.packs.ensureLocal([id]);
     try {
-      const pack = await env.codec.verifyPack(packPath(env.packsDir, id), id, env.salt);
+      const pack = await env.codec.verifyPack(packPath(env.packsDir, id), id, env.identity);
       progress.add(pack.rawBytes);
       return undefined;
     } finally {
@@ -170,7 +170,7 @@ async function packDamage(
 
 async function lostPages(store: Store, env: VerifyEnvironment, pack: string): Promise<LostPages[]> {
   await mend({ store, ...env }, pack);
-  const sound = await env.codec.soundPages(env.quarantine.path(pack), pack, env.salt);
+  const sound = await env.codec.soundPages(env.quarantine.path(pack), pack, env.identity);
   const isLost = (slot: number): boolean => ((sound[slot >> 3] ?? 0) & (1 << (slot & 7))) === 0;
   return store.catalog.usersOf(pack).map(({ checkpoint_id }) => {
     const stretches: [bigint, bigint][] = [];

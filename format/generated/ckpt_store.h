@@ -20,13 +20,15 @@
 #define CKPT_FRAME_PAGES 8 /* pages of one frame; the last frame of a pack may have fewer */
 #define CKPT_FRAME_RAW 0x80000000u /* frame table: this bit says that the frame is stored as it is, not compressed */
 #define CKPT_HASH_BYTES 32 /* bytes of a page hash, a pack id, an image digest */
+#define CKPT_HASH_SHA256 1 /* page hashes are SHA-256 over the log's salt and the page */
+#define CKPT_HASH_BLAKE3 2 /* page hashes are BLAKE3 of the page, keyed with the log's salt */
 #define CKPT_CODEC_NONE 0 /* pack_header.codec */
 #define CKPT_CODEC_ZSTD 1 /* pack_header.codec */
-#define CKPT_EVENT_SCHEMA 1 /* schema number of every event */
+#define CKPT_EVENT_SCHEMA 2 /* schema number of every event */
 #define CKPT_EVENT_VALUE_BYTES_MAX 0x00080000 /* bytes of the value of a record or pages event */
 #define CKPT_RUN_ZERO 0 /* run kind: pages that are all zero */
 #define CKPT_RUN_PACK 1 /* run kind: consecutive slots of a pack */
-#define CKPT_PLAN_VERSION 1 /* restart_plan.version */
+#define CKPT_PLAN_VERSION 2 /* restart_plan.version */
 #define CKPT_PLAN_ZERO 0xffffffffu /* plan_run.pack of pages that are all zero */
 
 /* Start of a pack file. Then: page directory (pages x 32 bytes of hash, slot 0 first), frame table (frames x u32 stored bytes, FRAME_RAW), frames, and 32 bytes of SHA-256 over all before them, which is the pack's id. */
@@ -40,7 +42,7 @@ struct pack_header {
 	__u64 stored_bytes; /* of all frames */
 	__u8 key_id[16]; /* key that the frames are encrypted with; all zero: not encrypted */
 	__u8 salt[16]; /* random salt of the frames' key; all zero: not encrypted */
-	__u8 log_id[16]; /* the log whose salt the page hashes use */
+	__u8 log_id[16]; /* the log whose hash and salt the page hashes use */
 	char stream[32]; /* id of the checkpoint whose stream wrote the pack */
 	__u64 raw_bytes; /* pages x 4096 */
 	__u64 reserved; /* 0 */
@@ -85,7 +87,7 @@ CKPT_ASSERT(CKPT_OFFSETOF(pages_event, reserved) == 28, "pages_event.reserved");
 struct restart_plan {
 	char magic[8]; /* "ckptplan" */
 	__u16 version; /* PLAN_VERSION */
-	__u16 reserved; /* 0 */
+	__u16 hash; /* HASH_ of the page hashes */
 	__u32 crc32c; /* of all that follows this struct */
 	__u64 records_bytes;
 	__u32 packs;
@@ -100,7 +102,7 @@ struct restart_plan {
 CKPT_ASSERT(sizeof(struct restart_plan) == 128, "restart_plan");
 CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, magic) == 0, "restart_plan.magic");
 CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, version) == 8, "restart_plan.version");
-CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, reserved) == 10, "restart_plan.reserved");
+CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, hash) == 10, "restart_plan.hash");
 CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, crc32c) == 12, "restart_plan.crc32c");
 CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, records_bytes) == 16, "restart_plan.records_bytes");
 CKPT_ASSERT(CKPT_OFFSETOF(restart_plan, packs) == 24, "restart_plan.packs");

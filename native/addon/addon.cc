@@ -69,25 +69,25 @@ Napi::Value makePipe(const Napi::CallbackInfo& info) {
 Napi::Value verifyPack(const Napi::CallbackInfo& info) {
   const std::string path = stringOf(info[0], "path");
   const std::string id = stringOf(info[1], "id");
-  const Salt salt = bytesOf<32>(info[2], "salt");
+  const PageIdentity identity = identityOf(info[2]);
   return promiseOf<PackReport>(
-      info.Env(), [path, id, salt] { return PackFile::verify(path, id, salt); },
+      info.Env(), [path, id, identity] { return PackFile::verify(path, id, identity); },
       [](Napi::Env env, PackReport& report) -> Napi::Value { return reportOf(env, report); });
 }
 
 Napi::Value soundPages(const Napi::CallbackInfo& info) {
   const std::string path = stringOf(info[0], "path");
   const Hash id = packIdOf(info[1]);
-  const Salt salt = bytesOf<32>(info[2], "salt");
+  const PageIdentity identity = identityOf(info[2]);
   return promiseOf<Bytes>(
-      info.Env(), [path, id, salt] { return soundSlots(path, id, salt); },
+      info.Env(), [path, id, identity] { return soundSlots(path, id, identity); },
       [](Napi::Env env, Bytes& slots) { return bufferOf(env, std::move(slots)); });
 }
 
 Napi::Value mend(const Napi::CallbackInfo& info) {
   const std::string path = stringOf(info[0], "path");
   const Hash id = packIdOf(info[1]);
-  const Salt salt = bytesOf<32>(info[2], "salt");
+  const PageIdentity identity = identityOf(info[2]);
   if (!info[3].IsObject()) throw Napi::TypeError::New(info.Env(), "facts expected");
   const auto from = info[3].As<Napi::Object>();
   PackFacts facts;
@@ -96,7 +96,7 @@ Napi::Value mend(const Napi::CallbackInfo& info) {
   facts.stream = stringOf(from.Get("stream"), "stream");
   facts.logId = bytesOf<16>(from.Get("logId"), "logId");
   return promiseOf<std::optional<MendedPack>>(
-      info.Env(), [path, id, salt, facts] { return mendPack(path, id, salt, facts); },
+      info.Env(), [path, id, identity, facts] { return mendPack(path, id, identity, facts); },
       [](Napi::Env env, std::optional<MendedPack>& mended) -> Napi::Value {
         if (!mended) return env.Null();
         Napi::Object result = Napi::Object::New(env);
@@ -118,7 +118,7 @@ Napi::Value repack(const Napi::CallbackInfo& info) {
   }
   const auto from = info[1].As<Napi::Object>();
   RepackOptions options;
-  options.salt = bytesOf<32>(from.Get("salt"), "salt");
+  options.identity = identityOf(from.Get("identity"));
   options.logId = bytesOf<16>(from.Get("logId"), "logId");
   options.stream = stringOf(from.Get("stream"), "stream");
   if (!from.Get("level").IsUndefined()) options.level = intOf(from.Get("level"), "level");
@@ -174,7 +174,7 @@ Napi::Value pagesInfo(const Napi::CallbackInfo& info) {
 Napi::Value pageHash(const Napi::CallbackInfo& info) {
   const auto page = anyBufferOf(info[0], "page");
   if (page.Length() != kPageBytes) throw Napi::TypeError::New(info.Env(), "page: 4096 bytes expected");
-  const Hash hash = PageHasher(bytesOf<32>(info[1], "salt")).hash(page.Data());
+  const Hash hash = PageHasher(identityOf(info[1])).hash(page.Data());
   return Napi::Buffer<uint8_t>::Copy(info.Env(), hash.data(), hash.size());
 }
 

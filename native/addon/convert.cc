@@ -128,6 +128,16 @@ void eachEvent(const Napi::Value& events,
   }
 }
 
+PageIdentity identityOf(const Napi::Value& value) {
+  if (!value.IsObject()) throw Napi::TypeError::New(value.Env(), "identity: an object {hash, salt} expected");
+  const auto from = value.As<Napi::Object>();
+  const std::string hash = stringOf(from.Get("hash"), "identity.hash");
+  if (hash != "blake3" && hash != "sha256") {
+    throw Napi::TypeError::New(value.Env(), "identity.hash: 'blake3' or 'sha256' expected");
+  }
+  return {hash == "blake3" ? PageHash::kBlake3 : PageHash::kSha256, bytesOf<32>(from.Get("salt"), "identity.salt")};
+}
+
 Hash packIdOf(const Napi::Value& value) {
   const auto id = hashOfHex(stringOf(value, "pack id"));
   if (!id) throw Napi::TypeError::New(value.Env(), "pack id: 64 lower-case hex digits expected");

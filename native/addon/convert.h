@@ -13,6 +13,7 @@
 #include "codec/bytes.h"
 #include "codec/pack_builder.h"
 #include "codec/pack_file.h"
+#include "codec/page_hasher.h"
 
 namespace ckpt {
 
@@ -48,6 +49,8 @@ unsigned threadsOf(const Napi::Value& value);
 /** The events of an array of {type: 'record' | 'pages', value: Buffer}, one after the other. Throws a TypeError. */
 void eachEvent(const Napi::Value& events,
                const std::function<void(bool pages, const Napi::Buffer<uint8_t>& value)>& take);
+/** An object {hash: 'blake3' | 'sha256', salt: 32 bytes}. Throws a TypeError. */
+PageIdentity identityOf(const Napi::Value& value);
 /** A pack id: 64 lower-case hex digits. */
 Hash packIdOf(const Napi::Value& value);
 

@@ -13,8 +13,8 @@ Napi::Function PlanObject::define(Napi::Env env) {
 PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanObject>(info) {
   if (!info[0].IsObject()) throw Napi::TypeError::New(info.Env(), "options expected");
   const auto from = info[0].As<Napi::Object>();
-  builder_ = std::make_unique<PlanBuilder>(stringOf(from.Get("checkpoint"), "checkpoint"),
-                                           bytesOf<32>(from.Get("salt"), "salt"));
+  builder_ =
+      std::make_unique<PlanBuilder>(stringOf(from.Get("checkpoint"), "checkpoint"), identityOf(from.Get("identity")));
 }
 
 void PlanObject::push(const Napi::CallbackInfo& info) {

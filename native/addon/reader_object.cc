@@ -20,7 +20,7 @@ ReaderObject::ReaderObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Re
   const auto from = info[0].As<Napi::Object>();
   ReaderOptions options;
   options.fd = intOf(from.Get("fd"), "fd");
-  options.salt = bytesOf<32>(from.Get("salt"), "salt");
+  options.identity = identityOf(from.Get("identity"));
   options.logId = bytesOf<16>(from.Get("logId"), "logId");
   options.stream = from.Get("stream").ToBoolean();
   if (!from.Get("level").IsUndefined()) options.level = intOf(from.Get("level"), "level");

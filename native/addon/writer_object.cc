@@ -19,7 +19,7 @@ WriterObject::WriterObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Wr
   const auto from = info[0].As<Napi::Object>();
   WriterOptions options;
   options.fd = intOf(from.Get("fd"), "fd");
-  options.salt = bytesOf<32>(from.Get("salt"), "salt");
+  options.identity = identityOf(from.Get("identity"));
   options.packsDir = stringOf(from.Get("packsDir"), "packsDir");
   options.trustPacks = from.Get("trustPacks").ToBoolean();
   if (options.trustPacks && options.fd >= 0)

@@ -20,7 +20,7 @@ namespace ckpt {
 constexpr size_t kPageBytes = CKPT_PAGE_BYTES;
 constexpr size_t kHashBytes = CKPT_HASH_BYTES;
 
-/** SHA-256: of a page, a pack or an image. */
+/** Of a page (PageHasher), of a pack or an image (SHA-256). */
 using Hash = std::array<uint8_t, kHashBytes>;
 using Bytes = std::vector<uint8_t>;
 

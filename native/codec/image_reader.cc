@@ -21,7 +21,7 @@ ImageReader::ImageReader(const ReaderOptions& options, std::function<void()> onC
   if (options_.index) owner_ = options_.index->newOwner();
   packer_ = std::make_unique<StreamPacker>(*this);
   const unsigned threads = options_.threads ? options_.threads : defaultThreads();
-  workers_ = std::make_unique<WorkerPool>(threads, options_.salt, options_.level,
+  workers_ = std::make_unique<WorkerPool>(threads, options_.identity, options_.level,
                                           [this](std::exception_ptr error) { fail(std::move(error)); });
   source_ = std::thread([this] { runSource(); });
   sequencer_ = std::thread([this] { runSequencer(); });

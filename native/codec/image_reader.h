@@ -35,7 +35,7 @@ constexpr int kDefaultLevel = 1;
 
 struct ReaderOptions {
   int fd = -1;
-  Salt salt = {};
+  PageIdentity identity;
   PackBuilder::LogId logId = {};
   std::shared_ptr<PageIndex> index;  // null: only the summary is made
   bool stream = false;               // images back to back; else a byte after the first one's tail is an error

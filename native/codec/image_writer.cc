@@ -10,9 +10,9 @@ ImageWriter::ImageWriter(const WriterOptions& options, std::function<void()> onC
       packs_(options.packsDir, options.openPacksMax, supply_.get()),
       building_(std::make_shared<Job>()) {
   static const uint8_t zeroPage[kPageBytes] = {};
-  zeroHash_ = PageHasher(options.salt).hash(zeroPage);
+  zeroHash_ = PageHasher(options.identity).hash(zeroPage);
   const unsigned threads = options_.threads ? options_.threads : defaultThreads();
-  workers_ = std::make_unique<WorkerPool>(threads, options_.salt, 1,
+  workers_ = std::make_unique<WorkerPool>(threads, options_.identity, 1,
                                           [this](std::exception_ptr error) { fail(std::move(error)); });
   planner_ = std::thread([this] { runPlanner(); });
   sink_ = std::thread([this] { runSink(); });
@@ -236,7 +236,7 @@ void ImageWriter::runSink() {
   try {
     Output output(options_.fd, stop_);
     Sha256 digest;
-    digest.update(options_.salt.data(), options_.salt.size());
+    digest.update(options_.identity.salt.data(), options_.identity.salt.size());
     WriterSummary summary;
     for (;;) {
       std::shared_ptr<Job> job;

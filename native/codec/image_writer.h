@@ -32,7 +32,7 @@ struct WriterOptions {
   int fd = -1;              // -1: nothing is written, the image is only rebuilt and verified
   bool trustPacks = false;  // with fd -1: the packs' directories are believed, their pages not read
   bool supplied = false;    // packs whose file is missing are wanted, and brought by the owner
-  Salt salt = {};
+  PageIdentity identity;
   std::string packsDir;
   unsigned threads = 0;  // 0: defaultThreads()
   // Only the image's bytes from firstByte to before endByte are written, and only the pages among them are read and verified.

@@ -104,7 +104,7 @@ PackReport PackFile::report() const {
   return report;
 }
 
-PackReport PackFile::verify(const std::string& path, const std::string& id, const Salt& salt) {
+PackReport PackFile::verify(const std::string& path, const std::string& id, const PageIdentity& identity) {
   const PackFile pack(path, id);
   const Bytes all = pack.allBytes();
   const size_t body = all.size() - kHashBytes;
@@ -114,17 +114,18 @@ PackReport PackFile::verify(const std::string& path, const std::string& id, cons
   if (memcmp(digest.data(), all.data() + body, kHashBytes) != 0) throw packError(id, "its digest is wrong");
   if (hexOf(digest) != id) throw packError(id, "its digest is not its name");
   FrameCodec codec(1);
-  PageHasher hasher(salt);
+  PageHasher hasher(identity);
   uint8_t raw[kFrameRawBytesMax];
+  Hash hashes[CKPT_FRAME_PAGES];
   for (uint32_t frame = 0; frame < pack.frames(); frame++) {
     const size_t rawBytes = pack.frameRawBytes(frame);
     if (!codec.decompress(pack.table_[frame], all.data() + pack.framesAt_ + pack.offsets_[frame], raw, rawBytes)) {
       throw packError(id, "frame " + std::to_string(frame) + " does not decompress");
     }
+    hasher.hashFrame(raw, rawBytes, hashes);
     for (size_t i = 0; i * kPageBytes < rawBytes; i++) {
       const uint32_t slot = frame * CKPT_FRAME_PAGES + static_cast<uint32_t>(i);
-      const Hash hash = hasher.hash(raw + i * kPageBytes);
-      if (memcmp(hash.data(), pack.hashOf(slot), kHashBytes) != 0) {
+      if (memcmp(hashes[i].data(), pack.hashOf(slot), kHashBytes) != 0) {
         throw packError(id, "the page in slot " + std::to_string(slot) + " has another hash than the directory says");
       }
     }

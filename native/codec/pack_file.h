@@ -47,7 +47,7 @@ class PackFile {
   const std::string& id() const { return id_; }
 
   /** Reads everything: digest, name, structure, every frame, every page against its hash. Throws as the constructor does. */
-  static PackReport verify(const std::string& path, const std::string& id, const Salt& salt);
+  static PackReport verify(const std::string& path, const std::string& id, const PageIdentity& identity);
 
  private:
   void readAt(void* to, size_t bytes, uint64_t offset) const;

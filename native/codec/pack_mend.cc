@@ -23,11 +23,11 @@ class Mender {
         tableAt_(sizeof(pack_header) + facts.pages * kHashBytes),
         framesAt_(tableAt_ + frames_ * sizeof(uint32_t)) {}
 
-  MendedPack mend(const Salt& salt) {
+  MendedPack mend(const PageIdentity& identity) {
     bytes_.resize(facts_.storedBytes);
     putHeader();
     memcpy(bytes_.data() + bytes_.size() - kHashBytes, id_.data(), kHashBytes);
-    const bool whole = isWhole() || (tableFits() ? mendDirectory(salt) : mendTable());
+    const bool whole = isWhole() || (tableFits() ? mendDirectory(identity) : mendTable());
     return MendedPack{std::move(bytes_), whole};
   }
 
@@ -99,22 +99,22 @@ class Mender {
     return false;
   }
 
-  bool mendDirectory(const Salt& salt) {
+  bool mendDirectory(const PageIdentity& identity) {
     const Bytes before(bytes_.begin() + sizeof(pack_header), bytes_.begin() + static_cast<ptrdiff_t>(tableAt_));
     FrameCodec codec(1);
-    PageHasher hasher(salt);
+    PageHasher hasher(identity);
     uint8_t raw[kFrameRawBytesMax];
+    Hash hashes[CKPT_FRAME_PAGES];
     size_t at = framesAt_;
     bool readable = true;
     for (size_t frame = 0; frame < frames_ && readable; frame++) {
       const size_t rawBytes = rawBytesOf(frame);
       readable = codec.decompress(entry(frame), bytes_.data() + at, raw, rawBytes);
       at += storedBytesOf(entry(frame));
-      for (size_t page = 0; readable && page * kPageBytes < rawBytes; page++) {
-        const Hash hash = hasher.hash(raw + page * kPageBytes);
-        const size_t slot = frame * CKPT_FRAME_PAGES + page;
-        memcpy(bytes_.data() + sizeof(pack_header) + slot * kHashBytes, hash.data(), kHashBytes);
-      }
+      if (!readable) break;
+      hasher.hashFrame(raw, rawBytes, hashes);
+      const size_t slot = frame * CKPT_FRAME_PAGES;
+      memcpy(bytes_.data() + sizeof(pack_header) + slot * kHashBytes, hashes, rawBytes / kPageBytes * kHashBytes);
     }
     if (readable && isWhole()) return true;
     // Pages that are damaged must not be taken for what was stored.
@@ -151,11 +151,12 @@ std::optional<Bytes> fileBytes(const std::string& path, size_t bytesMax) {
 
 }  // namespace
 
-std::optional<MendedPack> mendPack(const std::string& path, const Hash& id, const Salt& salt, const PackFacts& facts) {
+std::optional<MendedPack> mendPack(const std::string& path, const Hash& id, const PageIdentity& identity,
+                                   const PackFacts& facts) {
   if (!Mender::possible(facts)) return std::nullopt;
   auto bytes = fileBytes(path, facts.storedBytes);
   if (!bytes) return std::nullopt;
-  return Mender(std::move(*bytes), id, facts).mend(salt);
+  return Mender(std::move(*bytes), id, facts).mend(identity);
 }
 
 }  // namespace ckpt

@@ -28,7 +28,8 @@ struct MendedPack {
 };
 
 /** Nothing when there is no file, or when the facts are of no pack. Throws CodecError of kind io. */
-std::optional<MendedPack> mendPack(const std::string& path, const Hash& id, const Salt& salt, const PackFacts& facts);
+std::optional<MendedPack> mendPack(const std::string& path, const Hash& id, const PageIdentity& identity,
+                                   const PackFacts& facts);
 
 }  // namespace ckpt
 

@@ -26,10 +26,11 @@ std::unique_ptr<PackFile> openPack(const std::string& path, const Hash& id) {
 
 // Hands out the pages of a pack, frame by frame: visit(slot, page or null when it is lost).
 template <typename Visit>
-void visitPages(const PackFile& pack, const Bytes& slots, const Salt& salt, Visit visit) {
+void visitPages(const PackFile& pack, const Bytes& slots, const PageIdentity& identity, Visit visit) {
   FrameCodec codec(1);
-  PageHasher hasher(salt);
+  PageHasher hasher(identity);
   uint8_t raw[kFrameRawBytesMax];
+  Hash hashes[CKPT_FRAME_PAGES];
   Bytes stored;
   for (uint32_t frame = 0; frame < pack.frames(); frame++) {
     const uint32_t first = frame * CKPT_FRAME_PAGES;
@@ -39,10 +40,11 @@ void visitPages(const PackFile& pack, const Bytes& slots, const Salt& salt, Visi
     if (!wanted) continue;
     pack.readFrames(frame, frame + 1, stored);
     const bool readable = codec.decompress(pack.frameEntry(frame), stored.data(), raw, pack.frameRawBytes(frame));
+    if (readable) hasher.hashFrame(raw, pack.frameRawBytes(frame), hashes);
     for (uint32_t slot = first; slot < end; slot++) {
       if (!wants(slots, slot)) continue;
       const uint8_t* const page = raw + (slot - first) * kPageBytes;
-      const bool sound = readable && memcmp(hasher.hash(page).data(), pack.hashOf(slot), kHashBytes) == 0;
+      const bool sound = readable && memcmp(hashes[slot - first].data(), pack.hashOf(slot), kHashBytes) == 0;
       visit(slot, sound ? page : nullptr);
     }
   }
@@ -61,7 +63,7 @@ class Repacker {
       return;
     }
     uint32_t next = 0;
-    visitPages(*pack, from.slots, options_.salt, [&](uint32_t slot, const uint8_t* page) {
+    visitPages(*pack, from.slots, options_.identity, [&](uint32_t slot, const uint8_t* page) {
       next = slot + 1;
       if (!page) {
         addRun(source, slot, RepackRun::kLost, 0);
@@ -137,11 +139,11 @@ Repacked repackPages(const std::vector<RepackSource>& sources, const RepackOptio
   return repacker.finish();
 }
 
-Bytes soundSlots(const std::string& path, const Hash& id, const Salt& salt) {
+Bytes soundSlots(const std::string& path, const Hash& id, const PageIdentity& identity) {
   Bytes sound(CKPT_PACK_PAGES_MAX / 8);
   const auto pack = openPack(path, id);
   if (!pack) return sound;
-  visitPages(*pack, Bytes(sound.size(), 0xff), salt, [&](uint32_t slot, const uint8_t* page) {
+  visitPages(*pack, Bytes(sound.size(), 0xff), identity, [&](uint32_t slot, const uint8_t* page) {
     if (page) sound[slot / 8] |= static_cast<uint8_t>(1 << slot % 8);
   });
   return sound;

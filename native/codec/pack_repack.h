@@ -33,7 +33,7 @@ struct Repacked {
 };
 
 struct RepackOptions {
-  Salt salt = {};
+  PageIdentity identity;
   PackBuilder::LogId logId = {};
   std::string stream;  // of the new packs
   int level = 1;
@@ -43,7 +43,7 @@ struct RepackOptions {
 Repacked repackPages(const std::vector<RepackSource>& sources, const RepackOptions& options);
 
 /** The slots of a pack file whose pages are what its directory says, as a bitmap; none when its structure is damaged. */
-Bytes soundSlots(const std::string& path, const Hash& id, const Salt& salt);
+Bytes soundSlots(const std::string& path, const Hash& id, const PageIdentity& identity);
 
 }  // namespace ckpt
 

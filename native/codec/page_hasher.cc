@@ -17,17 +17,33 @@ bool isZeroPage(const uint8_t* page) {
 }
 
 Hash PageHasher::hash(const uint8_t* page) {
-  sha_.update(salt_.data(), salt_.size());
-  sha_.update(page, kPageBytes);
-  return sha_.finish();
+  Hash hash;
+  hashMany(&page, 1, &hash);
+  return hash;
 }
 
 void PageHasher::hashMany(const uint8_t* const* pages, size_t count, Hash* out) {
+  if (identity_.hash == PageHash::kBlake3) {
+    blake3Pages(identity_.salt, pages, count, out);
+    return;
+  }
+  const Salt& salt = identity_.salt;
   size_t i = 0;
   if (hasSha256Pairs()) {
-    for (; i + 2 <= count; i += 2) sha256Pair(salt_.data(), pages[i], pages[i + 1], out[i], out[i + 1]);
+    for (; i + 2 <= count; i += 2) sha256Pair(salt.data(), pages[i], pages[i + 1], out[i], out[i + 1]);
   }
-  for (; i < count; i++) out[i] = hash(pages[i]);
+  for (; i < count; i++) {
+    sha_.update(salt.data(), salt.size());
+    sha_.update(pages[i], kPageBytes);
+    out[i] = sha_.finish();
+  }
+}
+
+void PageHasher::hashFrame(const uint8_t* raw, size_t rawBytes, Hash* out) {
+  const uint8_t* pages[CKPT_FRAME_PAGES];
+  const size_t count = rawBytes / kPageBytes;
+  for (size_t i = 0; i < count; i++) pages[i] = raw + i * kPageBytes;
+  hashMany(pages, count, out);
 }
 
 }  // namespace ckpt

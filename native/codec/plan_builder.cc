@@ -12,7 +12,8 @@
 
 namespace ckpt {
 
-PlanBuilder::PlanBuilder(std::string checkpoint, const Salt& salt) : checkpoint_(std::move(checkpoint)), salt_(salt) {}
+PlanBuilder::PlanBuilder(std::string checkpoint, const PageIdentity& identity)
+    : checkpoint_(std::move(checkpoint)), identity_(identity) {}
 
 void PlanBuilder::record(const uint8_t* value, size_t bytes) { records_.insert(records_.end(), value, value + bytes); }
 
@@ -61,7 +62,8 @@ UniqueFd PlanBuilder::finish(uint64_t imageBytes) {
   header.runs = static_cast<uint32_t>(runs_.size());
   header.pages = pages_;
   header.image_bytes = imageBytes;
-  memcpy(header.salt, salt_.data(), salt_.size());
+  header.hash = static_cast<uint16_t>(identity_.hash);
+  memcpy(header.salt, identity_.salt.data(), identity_.salt.size());
   memcpy(header.checkpoint, checkpoint_.data(), std::min(checkpoint_.size(), sizeof header.checkpoint));
   records_.resize((records_.size() + 7) / 8 * 8);
   const struct {

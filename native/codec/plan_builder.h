@@ -18,7 +18,7 @@ namespace ckpt {
 class PlanBuilder {
  public:
   /** `checkpoint` is its id, at most 32 characters. */
-  PlanBuilder(std::string checkpoint, const Salt& salt);
+  PlanBuilder(std::string checkpoint, const PageIdentity& identity);
 
   /** The value of the next event in stream order. Throws CodecError of kind event. */
   void record(const uint8_t* value, size_t bytes);
@@ -32,7 +32,7 @@ class PlanBuilder {
   void add(const plan_run& run);
 
   std::string checkpoint_;
-  Salt salt_;
+  PageIdentity identity_;
   Bytes records_;
   Bytes ids_;
   std::unordered_map<Hash, uint32_t, HashHasher> numbers_;

@@ -24,7 +24,8 @@ RestartPlan::RestartPlan(int fd) {
   const uint64_t records = (plan.records_bytes + 7) / 8 * 8;
   const uint64_t rest = uint64_t{plan.packs} * kHashBytes + uint64_t{plan.runs} * sizeof(plan_run);
   const bool whole = memcmp(plan.magic, "ckptplan", sizeof plan.magic) == 0 && plan.version == CKPT_PLAN_VERSION &&
-                     plan.records_bytes <= bytes_ && records + rest == bytes_ - sizeof plan &&
+                     (plan.hash == CKPT_HASH_SHA256 || plan.hash == CKPT_HASH_BLAKE3) && plan.records_bytes <= bytes_ &&
+                     records + rest == bytes_ - sizeof plan &&
                      crc32c(0, base_ + sizeof plan, bytes_ - sizeof plan) == plan.crc32c;
   if (!whole) {
     munmap(at, bytes_);
@@ -40,10 +41,11 @@ std::string RestartPlan::checkpoint() const {
   return std::string(header().checkpoint, strnlen(header().checkpoint, sizeof header().checkpoint));
 }
 
-Salt RestartPlan::salt() const {
-  Salt salt;
-  memcpy(salt.data(), header().salt, salt.size());
-  return salt;
+PageIdentity RestartPlan::identity() const {
+  PageIdentity identity;
+  identity.hash = static_cast<PageHash>(header().hash);
+  memcpy(identity.salt.data(), header().salt, identity.salt.size());
+  return identity;
 }
 
 Hash RestartPlan::packId(uint32_t pack) const {

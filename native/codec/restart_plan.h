@@ -32,7 +32,7 @@ class RestartPlan {
   const uint8_t* records() const { return base_ + sizeof(restart_plan); }
   size_t recordsBytes() const { return header().records_bytes; }
   std::string checkpoint() const;
-  Salt salt() const;
+  PageIdentity identity() const;
   uint32_t packs() const { return header().packs; }
   Hash packId(uint32_t pack) const;
   uint64_t pages() const { return header().pages; }

@@ -3,6 +3,7 @@
 {
   'sources': [
     'batch_filler.cc',
+    'blake3_pages.cc',
     'crc32c.cc',
     'descriptor_io.cc',
     'error.cc',

@@ -17,7 +17,7 @@ StreamPacker::StreamPacker(ImageReader& reader)
       events_(reader.options_.index, [this](StreamEvent event) { reader_.emit(std::move(event)); }),
       gathering_(std::make_shared<FrameJob>()) {
   static const uint8_t zeroPage[kPageBytes] = {};
-  zeroHash_ = PageHasher(reader.options_.salt).hash(zeroPage);
+  zeroHash_ = PageHasher(reader.options_.identity).hash(zeroPage);
 }
 
 void StreamPacker::beginImage(const std::string& checkpoint) {
@@ -25,7 +25,8 @@ void StreamPacker::beginImage(const std::string& checkpoint) {
   summary_ = ImageSummary();
   ended_ = false;
   digest_.reset();
-  digest_.update(reader_.options_.salt.data(), reader_.options_.salt.size());
+  const Salt& salt = reader_.options_.identity.salt;
+  digest_.update(salt.data(), salt.size());
 }
 
 void StreamPacker::takeBatch(const std::shared_ptr<Batch>& batch) {

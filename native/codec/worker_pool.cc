@@ -8,8 +8,9 @@
 
 namespace ckpt {
 
-WorkerPool::WorkerPool(unsigned threads, const Salt& salt, int level, std::function<void(std::exception_ptr)> onError)
-    : salt_(salt), level_(level), onError_(std::move(onError)) {
+WorkerPool::WorkerPool(unsigned threads, const PageIdentity& identity, int level,
+                       std::function<void(std::exception_ptr)> onError)
+    : identity_(identity), level_(level), onError_(std::move(onError)) {
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; i++) threads_.emplace_back([this] { run(); });
 }
@@ -41,7 +42,7 @@ void WorkerPool::stop() {
 
 void WorkerPool::run() {
   nameThread("ckpt-worker");
-  Worker worker(salt_, level_);
+  Worker worker(identity_, level_);
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !urgent_.empty() || !jobs_.empty(); });

@@ -19,7 +19,7 @@ namespace ckpt {
 
 /** What each thread has for itself. */
 struct Worker {
-  Worker(const Salt& salt, int level) : hasher(salt), codec(level) {}
+  Worker(const PageIdentity& identity, int level) : hasher(identity), codec(level) {}
   PageHasher hasher;
   FrameCodec codec;
   Sha256 sha;
@@ -31,7 +31,8 @@ class WorkerPool {
   using Job = std::function<void(Worker&)>;
 
   /** `onError` is called on a worker's thread with what a job threw. */
-  WorkerPool(unsigned threads, const Salt& salt, int level, std::function<void(std::exception_ptr)> onError);
+  WorkerPool(unsigned threads, const PageIdentity& identity, int level,
+             std::function<void(std::exception_ptr)> onError);
   ~WorkerPool();
 
   /** Jobs start in the order of submission, `urgent` ones before all others. */
@@ -42,7 +43,7 @@ class WorkerPool {
  private:
   void run();
 
-  Salt salt_;
+  PageIdentity identity_;
   int level_;
   std::function<void(std::exception_ptr)> onError_;
   std::mutex mutex_;

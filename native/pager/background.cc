@@ -10,8 +10,8 @@
 
 namespace ckpt {
 
-Background::Background(PageSource* source, const Salt& salt)
-    : source_(*source), salt_(salt), event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)) {
+Background::Background(PageSource* source, const PageIdentity& identity)
+    : source_(*source), identity_(identity), event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)) {
   if (!event_) throw ioError("eventfd", errno);
   thread_ = std::thread([this] { run(); });
 }
@@ -26,7 +26,7 @@ Background::~Background() {
 }
 
 void Background::give(FrameJob job) {
-  if (idle_.empty()) idle_.push_back(std::make_unique<FrameReader>(salt_));
+  if (idle_.empty()) idle_.push_back(std::make_unique<FrameReader>(identity_));
   job.reader = std::move(idle_.back());
   idle_.pop_back();
   pending_++;

@@ -30,7 +30,7 @@ struct FrameJob {
 
 class Background {
  public:
-  explicit Background(PageSource* source, const Salt& salt);
+  explicit Background(PageSource* source, const PageIdentity& identity);
   ~Background();
 
   /** Jobs given and not taken back. */
@@ -45,7 +45,7 @@ class Background {
   void run();
 
   PageSource& source_;
-  const Salt salt_;
+  const PageIdentity identity_;
   UniqueFd event_;
   size_t pending_ = 0;
   std::vector<std::unique_ptr<FrameReader>> idle_;

@@ -59,11 +59,9 @@ void PageSource::read(uint32_t pack, uint32_t frame, FrameReader* to) {
     file->readFrames(frame, frame + 1, to->stored);
     if (!to->codec.decompress(file->frameEntry(frame), to->stored.data(), to->raw.get(), rawBytes))
       throw packError(file->id(), "frame " + std::to_string(frame) + " does not decompress");
-    const uint8_t* pages[CKPT_FRAME_PAGES];
     Hash hashes[CKPT_FRAME_PAGES];
     to->pages = static_cast<uint32_t>(rawBytes / kPageBytes);
-    for (uint32_t i = 0; i < to->pages; i++) pages[i] = to->raw.get() + i * kPageBytes;
-    to->hasher.hashMany(pages, to->pages, hashes);
+    to->hasher.hashFrame(to->raw.get(), rawBytes, hashes);
     for (uint32_t i = 0; i < to->pages; i++) {
       const uint32_t slot = frame * CKPT_FRAME_PAGES + i;
       if (memcmp(hashes[i].data(), file->hashOf(slot), kHashBytes) != 0)

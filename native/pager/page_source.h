@@ -18,7 +18,8 @@ namespace ckpt {
 
 /** One thread's means to read frames, and the frame read last. */
 struct FrameReader {
-  explicit FrameReader(const Salt& salt) : codec(1), hasher(salt), raw(new uint8_t[kFrameRawBytesMax]) {}
+  explicit FrameReader(const PageIdentity& identity)
+      : codec(1), hasher(identity), raw(new uint8_t[kFrameRawBytesMax]) {}
   FrameCodec codec;
   PageHasher hasher;
   Bytes stored;

@@ -53,7 +53,7 @@ Pager::Pager(const RestartPlan* plan, PagerOptions options, ReportTo report)
       report_(std::move(report)),
       pidfd_(static_cast<int>(syscall(SYS_pidfd_open, options_.task, 0))),
       source_(plan, options_.packsDir),
-      reader_(plan->salt()),
+      reader_(plan->identity()),
       working_(options_.workingSet),
       nextRun_(plan->begin()) {
   if (!pidfd_) throw ioError("pidfd_open", errno);
@@ -68,7 +68,7 @@ int Pager::run() {
   source_.pin();  // before the task runs: whoever collects packs may count on it
   (void)!write(options_.readyFd, "r", 1);
   close(options_.readyFd);
-  background_ = std::make_unique<Background>(&source_, plan_.salt());
+  background_ = std::make_unique<Background>(&source_, plan_.identity());
   startedMs_ = lastFaultMs_ = nowMs();
   for (;;) {
     // Changes first, then answers: an answer is for the memory as it is.

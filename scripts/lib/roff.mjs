@@ -54,6 +54,7 @@ const common = {
     ['CKPT_LOG', 'the log, as \\-\\-log'],
     ['CKPT_CONFIG', 'the config file, as \\-\\-config'],
     ['CKPT_LEVEL, CKPT_THREADS', 'zstd level of new packs; threads that hash and compress'],
+    ['CKPT_PAGE_HASH', 'what a log that is made knows its pages by: blake3 (the default) or sha256'],
     ['NO_COLOR', 'no colours when set'],
     ['XDG_DATA_HOME, XDG_CONFIG_HOME', 'where the default store and config file are'],
   ],

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CkptError } from '../format/errors.js';
+import { pageHashes, type PageHash } from '../format/events.js';
 import { prunePeriods, type PrunePolicy } from '../prune.js';
 
 export interface Settings {
@@ -14,6 +15,8 @@ export interface Settings {
   readonly log: string;
   /** zstd level of new packs; undefined: the codec's own choice. */
   readonly level: number | undefined;
+  /** What a log that is made knows its pages by; undefined: blake3. */
+  readonly pageHash: PageHash | undefined;
   /** Threads that hash and compress; undefined: as many as there are processors, at most 4. */
   readonly threads: number | undefined;
   /** What ckpt prune keeps; from the config file only. */
@@ -42,6 +45,13 @@ export function integer(min: number, max: number): (text: string, where: string)
   };
 }
 
+function oneOf(words: readonly string[]): Setting['parse'] {
+  return (text, where) => {
+    if (words.includes(text)) return text;
+    throw new CkptError('usage', `${where}: '${text}' is not ${words.join(' or ')}`);
+  };
+}
+
 const anyText: Setting['parse'] = (text, where) => {
   if (text === '') throw new CkptError('usage', `${where}: must not be empty`);
   return text;
@@ -56,6 +66,7 @@ export const settings: Readonly<Record<Name, Setting>> = {
   store: { env: 'CKPT_STORE', parse: anyText },
   log: { env: 'CKPT_LOG', parse: anyText },
   level: { env: 'CKPT_LEVEL', parse: integer(-50, 19) },
+  pageHash: { env: 'CKPT_PAGE_HASH', parse: oneOf(pageHashes) },
   threads: { env: 'CKPT_THREADS', parse: integer(1, 64) },
   remote: { env: 'CKPT_REMOTE', parse: anyText },
   tokenFile: { env: 'CKPT_REMOTE_TOKEN_FILE', parse: anyText },
@@ -138,6 +149,7 @@ export function resolveSettings(
     store: String(merged.store ?? defaultStore(env)),
     log: String(merged.log ?? 'embedded'),
     level: merged.level === undefined ? undefined : Number(merged.level),
+    pageHash: pageHashes.find((name) => name === merged.pageHash),
     threads: merged.threads === undefined ? undefined : Number(merged.threads),
     retention: file.retention,
     remote: textOf(merged.remote),

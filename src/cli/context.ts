@@ -84,7 +84,7 @@ export class Context {
 
   /** Opens the store, hands it to the work and closes it. `create`: for commands that write. */
   async withStore<T>(access: NonNullable<CkptOptions['access']>, work: (ckpt: Ckpt) => Promise<T>): Promise<T> {
-    const { store, log, level, threads, keys } = this.settings;
+    const { store, log, level, pageHash, threads, keys } = this.settings;
     const remote = this.#remote();
     // What a store behind a service cannot do, it refuses itself.
     if (remote) return work(openRemote(remote, this.doing) as Ckpt);
@@ -94,6 +94,7 @@ export class Context {
       access,
       keys,
       ...(level === undefined ? {} : { level }),
+      ...(pageHash === undefined ? {} : { pageHash }),
       ...(threads === undefined ? {} : { threads }),
     });
     try {

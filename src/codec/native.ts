@@ -4,9 +4,21 @@
 // crosses this edge are packs, event values and totals. All numbers are exact below 2^53.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { LogOpened, PageHash } from '../format/events.js';
 
 /** Bytes of the pipes that the codec makes; a default 64 KiB pipe halves the speed. */
 export const PIPE_BYTES = 1 << 20;
+
+/** How a log tells pages apart: what it hashes them with, and its salt of 32 bytes. */
+export interface PageIdentity {
+  readonly hash: PageHash;
+  readonly salt: Buffer;
+}
+
+/** Of a log, by its first event. */
+export function pageIdentity({ hash, salt }: Pick<LogOpened, 'hash' | 'salt'>): PageIdentity {
+  return { hash, salt: Buffer.from(salt, 'hex') };
+}
 
 /** Dedup index: which page hash is stored in which pack and slot. About 20 bytes a page. */
 export interface PageIndex {
@@ -67,8 +79,7 @@ export interface ReaderBatch {
 export interface ReaderOptions {
   /** Descriptor to read; the reader never closes it. A pipe is enlarged to PIPE_BYTES. */
   readonly fd: number;
-  /** 32 bytes. */
-  readonly salt: Buffer;
+  readonly identity: PageIdentity;
   /** 16 bytes, goes into pack headers. */
   readonly logId: Buffer;
   /** Null: nothing is stored, only the summary is made (newPages = distinct pages is not promised: 0). */
@@ -99,7 +110,7 @@ export interface ImageReader {
 export interface WriterOptions {
   /** Descriptor to write; -1: nothing is written, the image is only rebuilt and verified. Never closed here. */
   readonly fd: number;
-  readonly salt: Buffer;
+  readonly identity: PageIdentity;
   readonly packsDir: string;
   readonly threads?: number;
   /** One thread and a few MiB at most, in place of a dozen and more: for many writers at once. */
@@ -203,7 +214,7 @@ export interface Repacked {
 export interface Codec {
   openIndex(packsDir: string): PageIndex;
   openReader(options: ReaderOptions): ImageReader;
-  openPlan(options: { readonly checkpoint: string; readonly salt: Buffer }): PlanBuilder;
+  openPlan(options: { readonly checkpoint: string; readonly identity: PageIdentity }): PlanBuilder;
   openWriter(options: WriterOptions): ImageWriter;
   /** A pipe of PIPE_BYTES with both ends close-on-exec. */
   pipe(): { readonly readFd: number; readonly writeFd: number };
@@ -211,18 +222,23 @@ export interface Codec {
    * Reads a pack file through: trailing digest, name, structure, every frame, every page against its hash.
    * Rejects with a CodecError of kind `pack`.
    */
-  verifyPack(path: string, id: string, salt: Buffer): Promise<PackReport>;
+  verifyPack(path: string, id: string, identity: PageIdentity): Promise<PackReport>;
   /** The slots of a pack file whose pages are what its directory says, as a bitmap of 256 bytes; none when it cannot be read. */
-  soundPages(path: string, id: string, salt: Buffer): Promise<Buffer>;
+  soundPages(path: string, id: string, identity: PageIdentity): Promise<Buffer>;
   /**
    * A damaged pack with everything put right that can be known otherwise: header and length from the facts, one entry of the frame table,
    * the page directory, the trailing digest. Null when there is no file, or the facts are of no pack.
    */
-  mendPack(path: string, id: string, salt: Buffer, facts: PackFacts): Promise<MendedPack | null>;
+  mendPack(path: string, id: string, identity: PageIdentity, facts: PackFacts): Promise<MendedPack | null>;
   /** Copies pages into new packs, each checked against its hash. They have all to fit into memory. */
   repack(
     sources: readonly RepackSource[],
-    options: { readonly salt: Buffer; readonly logId: Buffer; readonly stream: string; readonly level?: number },
+    options: {
+      readonly identity: PageIdentity;
+      readonly logId: Buffer;
+      readonly stream: string;
+      readonly level?: number;
+    },
   ): Promise<Repacked>;
   /**
    * flock(LOCK_EX | LOCK_NB), or LOCK_SH when it is to be shared: false when somebody else has it. It goes with the last descriptor of
@@ -234,7 +250,7 @@ export interface Codec {
   /** Goes on with a CRC-32C: `crc` is the value so far, 0 at the start. */
   crc32c(crc: number, bytes: Buffer): number;
   /** Hash of one page, for tests and tools. */
-  pageHash(page: Buffer, salt: Buffer): Buffer;
+  pageHash(page: Buffer, identity: PageIdentity): Buffer;
 }
 
 /** What the addon throws or rejects with: an Error with these fields. */

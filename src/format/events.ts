@@ -52,12 +52,16 @@ export interface LoggedEvent extends EventMessage {
   readonly writtenAt?: number;
 }
 
+/** Functions that a log may know its pages by; 32 bytes each. Salted: BLAKE3 keyed with the salt, SHA-256 over salt and page. */
+export const pageHashes = ['blake3', 'sha256'] as const;
+export type PageHash = (typeof pageHashes)[number];
+
 /** First event of a log, partition 0; where two writers raced, the lowest offset wins. */
 export interface LogOpened {
   /** 16 random bytes, hex. */
   readonly logId: string;
   readonly schema: number;
-  readonly hash: 'sha256';
+  readonly hash: PageHash;
   /** 32 random bytes, hex: mixed into every page hash, so that hashes of two logs cannot be compared. */
   readonly salt: string;
   /** Key that the salt and the frames are encrypted with; null: not encrypted. */
@@ -140,6 +144,8 @@ export interface Signed {
   readonly seal: string;
   /** Of a copied checkpoint: the salt of the log where it was sealed, without which that digest means nothing here. */
   readonly salt?: string;
+  /** And its hash; where there is a salt and no hash it is SHA-256. */
+  readonly hash?: PageHash;
 }
 
 /** A tag is put on a sealed checkpoint, or taken off. */

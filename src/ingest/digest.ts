@@ -4,7 +4,7 @@ import { explain, readerOptions, watch, type SaltedLog } from './reading.js';
 
 export interface DigestEnvironment {
   readonly codec: Codec;
-  /** The log whose salt counts. */
+  /** The log whose hash and salt count. */
   readonly log: SaltedLog;
   readonly threads?: number;
   readonly signal?: AbortSignal;

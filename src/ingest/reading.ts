@@ -2,7 +2,7 @@
 //
 // What every use of the image reader shares: its options from a log, progress and cancellation, and errors in words.
 import { CkptError } from '../format/errors.js';
-import { isCodecError, type ImageReader } from '../codec/native.js';
+import { isCodecError, pageIdentity, type ImageReader, type PageIdentity } from '../codec/native.js';
 import type { EventLog } from '../store/log.js';
 
 const PROGRESS_INTERVAL_MS = 100;
@@ -15,15 +15,15 @@ export interface ReadingOptions {
 }
 
 /** What the reader has to know of a log. */
-export type SaltedLog = { readonly opened: Pick<EventLog['opened'], 'salt' | 'logId'> };
+export type SaltedLog = { readonly opened: Pick<EventLog['opened'], 'hash' | 'salt' | 'logId'> };
 
 /** The part of the reader's options that the log and the settings decide. */
 export function readerOptions(
   log: SaltedLog,
   { level, threads }: ReadingOptions,
-): { salt: Buffer; logId: Buffer; level?: number; threads?: number } {
+): { identity: PageIdentity; logId: Buffer; level?: number; threads?: number } {
   return {
-    salt: Buffer.from(log.opened.salt, 'hex'),
+    identity: pageIdentity(log.opened),
     logId: Buffer.from(log.opened.logId, 'hex'),
     ...(level === undefined ? {} : { level }),
     ...(threads === undefined ? {} : { threads }),

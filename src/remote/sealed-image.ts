@@ -8,26 +8,25 @@ import type { Codec } from '../codec/native.js';
 import { CkptError } from '../format/errors.js';
 import { digestImage } from '../ingest/digest.js';
 import type { KeyEntry } from '../seals/keyring.js';
-import { distrust, judgeSeal, type SealSubject, type SealView } from '../store-seals.js';
+import { distrust, judgeSeal, originOf, type LogHashing, type SealSubject, type SealView } from '../store-seals.js';
 import { writeAll } from './image-transfer.js';
 
 /** What an image has to come to. */
 export interface SealedDigest {
   readonly checkpoint: string;
   readonly digest: string;
-  /** Of the log in which that digest means something, hex. */
-  readonly salt: string;
+  /** Of the log in which that digest means something. */
+  readonly hashing: LogHashing;
 }
 
 /** The seals of a checkpoint as the service shows them. */
-export interface RemoteSeals {
-  readonly salt: string;
+export interface RemoteSeals extends LogHashing {
   readonly seals: readonly SealView[];
 }
 
 /** By the keys here; what the service makes of a seal does not count. CkptError when nobody believed stands for it. */
-export function sealedDigest(keys: readonly KeyEntry[], row: SealSubject, { salt, seals }: RemoteSeals): SealedDigest {
-  const judged = seals.map((seal) => ({ seal, judgement: judgeSeal(keys, row, seal) }));
+export function sealedDigest(keys: readonly KeyEntry[], row: SealSubject, remote: RemoteSeals): SealedDigest {
+  const judged = remote.seals.map((seal) => ({ seal, judgement: judgeSeal(keys, row, seal) }));
   const found =
     judged.find(({ judgement }) => judgement === 'good') ?? judged.find(({ judgement }) => judgement === 'carried');
   if (!found) {
@@ -36,7 +35,7 @@ export function sealedDigest(keys: readonly KeyEntry[], row: SealSubject, { salt
       judged.map(({ judgement }) => judgement),
     );
   }
-  return { checkpoint: row.id, digest: found.seal.digest, salt: found.seal.salt ?? salt };
+  return { checkpoint: row.id, digest: found.seal.digest, hashing: originOf(found.seal) ?? remote };
 }
 
 /** `fill` writes the image into a descriptor; what has been checked is written to `fd`. CkptError `damaged`: it is not what was sealed. */
@@ -55,7 +54,7 @@ export async function passSealed(
   };
   const filled = fill(writeFd).finally(() => closeSync(writeFd));
   filled.catch(() => undefined); // reported below
-  const log = { opened: { salt: wanted.salt, logId: '00'.repeat(16) } };
+  const log = { opened: { ...wanted.hashing, logId: '00'.repeat(16) } };
   const judged = digestImage(judge.readFd, { codec, log }).finally(() => closeSync(judge.readFd));
   judged.catch(() => undefined);
   const source = new Socket({ fd: readFd, readable: true, writable: false });

@@ -2,7 +2,7 @@
 //
 // What lazy restarts of one store share: plans of the checkpoints restarted last, and a warm restarter.
 import { closeSync, mkdirSync } from 'node:fs';
-import type { Codec } from '../codec/native.js';
+import type { Codec, PageIdentity } from '../codec/native.js';
 import type { StoredImage } from './rebuild.js';
 import { planRestart } from './plan.js';
 import { TaskRestart, type LazySource } from './task-restart.js';
@@ -21,7 +21,7 @@ interface Plan {
 
 export interface LazyEnvironment {
   readonly codec: Codec;
-  readonly salt: Buffer;
+  readonly identity: PageIdentity;
   readonly packsDir: string;
   /** Directory of working sets; made when it is needed. */
   readonly lazyDir: string;
@@ -85,7 +85,7 @@ export class LazyRestarts {
       return known;
     }
     mkdirSync(this.env.lazyDir, { recursive: true, mode: 0o700 });
-    const plan = { fd: await planRestart(image, this.env.codec, this.env.salt), packs, users: 0, stale: false };
+    const plan = { fd: await planRestart(image, this.env.codec, this.env.identity), packs, users: 0, stale: false };
     this.#drop(image.id);
     this.#plans.set(image.id, plan);
     for (const id of this.#plans.keys()) {

@@ -3,7 +3,14 @@
 // Catalog and packs back to an image, bit for bit. Every page is checked against its hash before it is written, and the whole
 // against the sealed digest and length; what does not agree is damage and is named.
 import { CkptError } from '../format/errors.js';
-import { isCodecError, type ByteRange, type Codec, type ImageWriter, type StreamEvent } from '../codec/native.js';
+import {
+  isCodecError,
+  type ByteRange,
+  type Codec,
+  type ImageWriter,
+  type PageIdentity,
+  type StreamEvent,
+} from '../codec/native.js';
 
 /** Something that stays as it is until it is released. */
 export interface Hold {
@@ -38,7 +45,7 @@ export interface StoredImage {
 
 export interface RebuildEnvironment {
   readonly codec: Codec;
-  readonly salt: Buffer;
+  readonly identity: PageIdentity;
   readonly packsDir: string;
   readonly threads?: number;
   /** As for the codec's writer. */
@@ -88,7 +95,7 @@ export async function withWriter<T>(
   // Whoever trusts packs has seen them, and reads their directories only.
   const supply = env.trustPacks ? undefined : image.supply;
   const held = supply || env.trustPacks ? undefined : await image.prepare();
-  const { fd, salt, packsDir, threads, range, segments } = env;
+  const { fd, identity, packsDir, threads, range, segments } = env;
   let missed: Error | undefined;
   const bring = (pack: string): void => {
     supply?.hold(pack).then(
@@ -105,7 +112,7 @@ export async function withWriter<T>(
   };
   const writer = env.codec.openWriter({
     fd,
-    salt,
+    identity,
     packsDir,
     ...(threads === undefined ? {} : { threads }),
     ...(range === undefined ? {} : { range }),

@@ -4,7 +4,7 @@
 import { existsSync, renameSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Codec } from '../codec/native.js';
-import type { WriterIdentity } from '../format/events.js';
+import type { PageHash, WriterIdentity } from '../format/events.js';
 import { AbsentLog } from './absent-log.js';
 import { digestCatalog } from './catalog/digest.js';
 import { Projection } from './catalog/projection.js';
@@ -28,6 +28,8 @@ export interface StoreOptions {
   /** Make the store when it is not there. Otherwise such a store reads as empty, and no file is made. */
   readonly create: boolean;
   readonly codec: Pick<Codec, 'pagesInfo'>;
+  /** What a log that is made knows its pages by. */
+  readonly pageHash?: PageHash;
   /** A catalog.db that is no database any more is put aside as catalog.db.damaged; only a rebuild may ask for this. */
   readonly replaceDamagedCatalog?: boolean;
   /** Opens a log elsewhere in place of DIR/log.db; null when it is not there. It makes the directory, which is a cache then. */
@@ -71,7 +73,7 @@ export interface Store {
 /** StoreError when it cannot be opened. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { dir } = options;
-  const log = options.openLog ? await options.openLog(dir) : openEmbedded(dir, options.create);
+  const log = options.openLog ? await options.openLog(dir) : openEmbedded(options);
   if (!log) return absentStore(options);
   try {
     const path = `${dir}/catalog.db`;
@@ -83,7 +85,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-function openEmbedded(dir: string, create: boolean): EventLog | null {
+function openEmbedded({ dir, create, pageHash }: StoreOptions): EventLog | null {
   if (existsSync(`${dir}/kafka.db`)) {
     throw new StoreError({
       reason: 'failed',
@@ -95,7 +97,7 @@ function openEmbedded(dir: string, create: boolean): EventLog | null {
   }
   if (create) makeDirectory(dir);
   else if (!existsSync(`${dir}/log.db`)) return null;
-  const log = openEmbeddedLog({ dir });
+  const log = openEmbeddedLog({ dir, ...(pageHash ? { pageHash } : {}) });
   if (create) log.packs.removeLeftovers();
   return log;
 }

@@ -124,7 +124,10 @@ describe('a damaged pack', () => {
       const at = Math.floor(bad.length * 0.6);
       bad[at] = (bad[at] ?? 0) ^ 0x40;
       writeFileSync(path, bad);
-      expect(await failure(harness.codec.verifyPack(path, id, harness.salt))).toMatchObject({ kind: 'pack', pack: id });
+      expect(await failure(harness.codec.verifyPack(path, id, harness.identity))).toMatchObject({
+        kind: 'pack',
+        pack: id,
+      });
       expect(await failure(harness.rebuild(events))).toMatchObject({ kind: 'pack', pack: id });
       writeFileSync(path, good.subarray(0, good.length - 10));
       expect(await failure(harness.rebuild(events))).toMatchObject({ kind: 'pack', pack: id });
@@ -139,13 +142,15 @@ describe('a damaged pack', () => {
     expect((await harness.rebuild(events)).image.equals(image.bytes)).toBe(true);
   });
 
-  it('made by another salt is not taken for a good one', async () => {
+  it('made by another salt, or another hash, is not taken for a good one', async () => {
     const { packs } = await harness.ingest(buildImage({ ...shape, seed: 99 }).bytes);
     const [id] = packs;
     if (!id) throw new Error('no pack');
-    expect(await failure(harness.codec.verifyPack(packPath(harness.packsDir, id), id, Buffer.alloc(32)))).toMatchObject(
-      { kind: 'pack' },
-    );
+    expect(
+      await failure(
+        harness.codec.verifyPack(packPath(harness.packsDir, id), id, { ...harness.identity, salt: Buffer.alloc(32) }),
+      ),
+    ).toMatchObject({ kind: 'pack' });
   });
 });
 

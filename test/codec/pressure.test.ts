@@ -73,7 +73,7 @@ describe('a reader', () => {
       (async () => {
         const index = c.openIndex('/nonexistent');
         const before = rss();
-        const reader = c.openReader({ fd: readFd, salt: Buffer.alloc(32, 1), logId: Buffer.alloc(16), index, stream: true });
+        const reader = c.openReader({ fd: readFd, identity: { hash: 'blake3', salt: Buffer.alloc(32, 1) }, logId: Buffer.alloc(16), index, stream: true });
         let images = 0;
         while (await reader.begin('image')) {
           for (let image; !image;) { const batch = await reader.next(); image = batch.image; }
@@ -95,7 +95,7 @@ describe('a writer', () => {
     const { events } = await harness.ingest(readFileSync(bigPath));
     const { readFd, writeFd } = harness.codec.pipe();
     closeSync(readFd);
-    const writer = harness.codec.openWriter({ fd: writeFd, salt: harness.salt, packsDir: harness.packsDir });
+    const writer = harness.codec.openWriter({ fd: writeFd, identity: harness.identity, packsDir: harness.packsDir });
     const ended = (async () => {
       await writer.push(events);
       await writer.finish();
@@ -109,7 +109,7 @@ describe('a writer', () => {
     harness.index = harness.codec.openIndex(harness.packsDir);
     const { events } = await harness.ingest(readFileSync(bigPath));
     const { readFd, writeFd } = harness.codec.pipe();
-    const writer = harness.codec.openWriter({ fd: writeFd, salt: harness.salt, packsDir: harness.packsDir });
+    const writer = harness.codec.openWriter({ fd: writeFd, identity: harness.identity, packsDir: harness.packsDir });
     await writer.push(events);
     const finished = writer.finish().catch((error: unknown) => error as CodecError);
     await sleep(50);
@@ -124,9 +124,9 @@ describe('an environment that ends', () => {
   const busy = `
     const c = require(${JSON.stringify(addon)}); const fs = require('fs');
     const fd = fs.openSync(${JSON.stringify('BIG')}, 'r');
-    const reader = c.openReader({ fd, salt: Buffer.alloc(32), logId: Buffer.alloc(16), index: c.openIndex('/nonexistent'), stream: false });
+    const reader = c.openReader({ fd, identity: { hash: 'blake3', salt: Buffer.alloc(32) }, logId: Buffer.alloc(16), index: c.openIndex('/nonexistent'), stream: false });
     const silent = c.pipe();
-    const waiting = c.openReader({ fd: silent.readFd, salt: Buffer.alloc(32), logId: Buffer.alloc(16), index: null, stream: false });
+    const waiting = c.openReader({ fd: silent.readFd, identity: { hash: 'blake3', salt: Buffer.alloc(32) }, logId: Buffer.alloc(16), index: null, stream: false });
     waiting.begin('x').catch(() => {});
     reader.begin('x').then(() => reader.next()).then(() => FINISH).catch(() => {});`;
 
@@ -167,9 +167,11 @@ describe('misuse', () => {
   it('throws at once', () => {
     const fd = openSync('/dev/null', 'r');
     const options = harness.readerOptions(fd);
-    expect(() => harness.codec.openReader({ ...options, salt: Buffer.alloc(3) })).toThrow(TypeError);
+    expect(() => harness.codec.openReader({ ...options, identity: { hash: 'blake3', salt: Buffer.alloc(3) } })).toThrow(
+      TypeError,
+    );
     expect(() => harness.codec.openReader({ ...options, threads: 0 })).toThrow(RangeError);
-    expect(() => harness.codec.pageHash(Buffer.alloc(5), harness.salt)).toThrow(TypeError);
+    expect(() => harness.codec.pageHash(Buffer.alloc(5), harness.identity)).toThrow(TypeError);
     expect(() => harness.codec.openIndex(harness.packsDir).load(['nonsense'])).toThrow(TypeError);
     closeSync(fd);
   });

@@ -14,7 +14,7 @@ import { passSealed } from '../../src/remote/sealed-image.js';
 const golden = new URL('../golden/mixed.img', import.meta.url).pathname;
 const image = readFileSync(golden);
 const codec = loadCodec();
-const salt = '5a'.repeat(32);
+const hashing = { hash: 'blake3', salt: '5a'.repeat(32) } as const;
 
 let dir: string;
 
@@ -27,7 +27,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 async function digest(): Promise<string> {
   const fd = openSync(golden, 'r');
   try {
-    return (await digestImage(fd, { codec, log: { opened: { salt, logId: '00'.repeat(16) } } })).digest;
+    return (await digestImage(fd, { codec, log: { opened: { ...hashing, logId: '00'.repeat(16) } } })).digest;
   } finally {
     closeSync(fd);
   }
@@ -41,7 +41,7 @@ async function pass(bytes: Buffer, wanted: string, cut?: CkptError): Promise<{ a
     writeSync(into, bytes); // smaller than the pipe
     if (cut) throw cut;
   };
-  const error: unknown = await passSealed(codec, { checkpoint: 'ID', digest: wanted, salt }, fd, fill).then(
+  const error: unknown = await passSealed(codec, { checkpoint: 'ID', digest: wanted, hashing }, fd, fill).then(
     () => undefined,
     (reason: unknown) => reason,
   );

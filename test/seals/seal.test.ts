@@ -84,6 +84,7 @@ describe('a judgement', () => {
     at,
     seal: signStatement(key, { checkpoint: row.id, digest: row.image_digest, at }),
     salt: null,
+    hash: null,
   };
 
   it('is good only for the image, the id, the time and the key that it was made with', () => {

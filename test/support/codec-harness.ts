@@ -9,10 +9,12 @@ import {
   type ImageSummary,
   loadCodec,
   packPath,
+  type PageIdentity,
   type PageIndex,
   type ReaderOptions,
   type StreamEvent,
 } from '../../src/codec/native.js';
+import type { PageHash } from '../../src/format/events.js';
 
 export interface IngestedImage {
   readonly events: StreamEvent[];
@@ -24,10 +26,14 @@ export class CodecHarness {
   readonly codec = loadCodec();
   readonly dir = mkdtempSync(join(tmpdir(), 'ckpt-codec-'));
   readonly packsDir = join(this.dir, 'packs');
-  readonly salt = randomBytes(32);
+  readonly identity: PageIdentity;
   readonly logId = randomBytes(16);
   index: PageIndex = this.codec.openIndex(this.packsDir);
   #files = 0;
+
+  constructor(hash: PageHash = 'blake3') {
+    this.identity = { hash, salt: randomBytes(32) };
+  }
 
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
@@ -38,7 +44,7 @@ export class CodecHarness {
   }
 
   readerOptions(fd: number, changes: Partial<ReaderOptions> = {}): ReaderOptions {
-    return { fd, salt: this.salt, logId: this.logId, index: this.index, stream: false, ...changes };
+    return { fd, identity: this.identity, logId: this.logId, index: this.index, stream: false, ...changes };
   }
 
   /** The images of a descriptor, one without `stream: true`. */
@@ -87,7 +93,7 @@ export class CodecHarness {
   async rebuild(events: readonly StreamEvent[]): Promise<{ image: Buffer; digest: string; pages: number }> {
     const path = this.file();
     const fd = openSync(path, 'w');
-    const writer = this.codec.openWriter({ fd, salt: this.salt, packsDir: this.packsDir });
+    const writer = this.codec.openWriter({ fd, identity: this.identity, packsDir: this.packsDir });
     try {
       for (let at = 0; at < events.length; at += 7) await writer.push(events.slice(at, at + 7));
       const { bytes, digest, pages } = await writer.finish();

@@ -20,12 +20,16 @@ export const FRAME_PAGES = 8;
 export const FRAME_RAW = 0x80000000;
 /** bytes of a page hash, a pack id, an image digest */
 export const HASH_BYTES = 32;
+/** page hashes are SHA-256 over the log's salt and the page */
+export const HASH_SHA256 = 1;
+/** page hashes are BLAKE3 of the page, keyed with the log's salt */
+export const HASH_BLAKE3 = 2;
 /** pack_header.codec */
 export const CODEC_NONE = 0;
 /** pack_header.codec */
 export const CODEC_ZSTD = 1;
 /** schema number of every event */
-export const EVENT_SCHEMA = 1;
+export const EVENT_SCHEMA = 2;
 /** bytes of the value of a record or pages event */
 export const EVENT_VALUE_BYTES_MAX = 0x00080000;
 /** run kind: pages that are all zero */
@@ -33,7 +37,7 @@ export const RUN_ZERO = 0;
 /** run kind: consecutive slots of a pack */
 export const RUN_PACK = 1;
 /** restart_plan.version */
-export const PLAN_VERSION = 1;
+export const PLAN_VERSION = 2;
 /** plan_run.pack of pages that are all zero */
 export const PLAN_ZERO = 0xffffffff;
 
@@ -56,7 +60,7 @@ export interface PackHeader {
   keyId: Buffer;
   /** random salt of the frames' key; all zero: not encrypted */
   salt: Buffer;
-  /** the log whose salt the page hashes use */
+  /** the log whose hash and salt the page hashes use */
   logId: Buffer;
   /** id of the checkpoint whose stream wrote the pack */
   stream: string;
@@ -155,8 +159,8 @@ export interface RestartPlan {
   magic: string;
   /** PLAN_VERSION */
   version: number;
-  /** 0 */
-  reserved: number;
+  /** HASH_ of the page hashes */
+  hash: number;
   /** of all that follows this struct */
   crc32c: number;
   recordsBytes: bigint;
@@ -181,7 +185,7 @@ export function decodeRestartPlan(buffer: Buffer, at = 0): RestartPlan {
   return {
     magic: text(buffer, at, 8),
     version: buffer.readUInt16LE(at + 8),
-    reserved: buffer.readUInt16LE(at + 10),
+    hash: buffer.readUInt16LE(at + 10),
     crc32c: buffer.readUInt32LE(at + 12),
     recordsBytes: buffer.readBigUInt64LE(at + 16),
     packs: buffer.readUInt32LE(at + 24),
@@ -199,7 +203,7 @@ export function encodeRestartPlan(value: Partial<RestartPlan>): Buffer {
   const buffer = Buffer.alloc(128);
   if (value.magic !== undefined) buffer.write(value.magic, 0, 8, 'latin1');
   buffer.writeUInt16LE(value.version ?? 0, 8);
-  buffer.writeUInt16LE(value.reserved ?? 0, 10);
+  buffer.writeUInt16LE(value.hash ?? 0, 10);
   buffer.writeUInt32LE(value.crc32c ?? 0, 12);
   buffer.writeBigUInt64LE(value.recordsBytes ?? 0n, 16);
   buffer.writeUInt32LE(value.packs ?? 0, 24);

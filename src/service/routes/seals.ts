@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { pageHashes } from '../../format/events.js';
 import { findCheckpoint } from '../lookup.js';
 import type { Operation } from '../operation.js';
 import { array, checkpointArgument, digest, object, text } from '../schemas.js';
 
 const hex = { type: 'string', pattern: '^[0-9a-f]*$' } as const;
+const pageHash = { type: 'string', enum: [...pageHashes] } as const;
 
 export const getSeals: Operation = {
   id: 'getSeals',
@@ -11,8 +13,8 @@ export const getSeals: Operation = {
   path: '/v1/checkpoints/{id}/seals',
   summary: 'Who stands for an image',
   description:
-    'The seals as they stand in the log, for a client that has keys of its own to judge them by, and the salt that it needs to compute ' +
-    "the image's digest for itself. What the service's own keys say of a seal is its `judgement`.",
+    'The seals as they stand in the log, for a client that has keys of its own to judge them by, and the hash and the salt that it ' +
+    "needs to compute the image's digest for itself. What the service's own keys say of a seal is its `judgement`.",
   scope: 'read',
   parameters: { id: checkpointArgument },
   responses: {
@@ -23,6 +25,7 @@ export const getSeals: Operation = {
         id: checkpointArgument,
         image_digest: digest,
         salt: { ...hex, description: 'Of the log of this service.' },
+        hash: { ...pageHash, description: 'What it knows its pages by.' },
         seals: array(
           object({
             key_id: text,
@@ -32,6 +35,7 @@ export const getSeals: Operation = {
             at: text,
             seal: text,
             salt: { type: ['string', 'null'], description: 'Of the log where it was sealed, if that is another.' },
+            hash: { type: ['string', 'null'], description: 'Likewise.' },
             judgement: { type: 'string', enum: ['good', 'carried', 'wrong', 'revoked', 'unknown'] },
           }),
         ),
@@ -41,6 +45,6 @@ export const getSeals: Operation = {
   problems: ['missing'],
   run: async (context, request) => {
     const { id, image_digest } = await findCheckpoint(context, (request.params as { id: string }).id);
-    return { id, image_digest, salt: context.ckpt.salt, seals: await context.ckpt.seals(id) };
+    return { id, image_digest, ...context.ckpt.hashing, seals: await context.ckpt.seals(id) };
   },
 };

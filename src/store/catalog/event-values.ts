@@ -50,7 +50,7 @@ const shapes: Readonly<Record<Projected, Readonly<Record<string, Check>>>> = {
   },
   tagged: { name: text },
   untagged: { name: text },
-  signed: { keyId: text, algorithm: text, digest: text, at: text, seal: text, salt: textIfAny },
+  signed: { keyId: text, algorithm: text, digest: text, at: text, seal: text, salt: textIfAny, hash: textIfAny },
   forgotten: { row: rowValues },
   'packs-condemned': { packs: texts },
   'packs-moved': { moves },

@@ -228,8 +228,10 @@ export class Projection {
   }
 
   private takeSigned(event: LoggedEvent): void {
-    const { keyId, algorithm, digest, at, seal, salt } = this.valueOf('signed', event);
-    this.rows.insertSeal.run(event.checkpoint, keyId, algorithm, digest, at, seal, salt ?? null);
+    const { keyId, algorithm, digest, at, seal, salt, hash } = this.valueOf('signed', event);
+    // Seals that were carried before there was another hash do not name it.
+    const origin = salt === undefined ? [null, null] : [salt, hash ?? 'sha256'];
+    this.rows.insertSeal.run(event.checkpoint, keyId, algorithm, digest, at, seal, ...origin);
   }
 
   private valueOf<T extends Parameters<typeof readValue>[0]>(type: T, event: LoggedEvent): EventValues[T] {

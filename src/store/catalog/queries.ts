@@ -120,6 +120,8 @@ export interface SealEntry {
   readonly seal: string;
   /** Of a copied checkpoint: the salt of the log where it was sealed, hex. */
   readonly salt: string | null;
+  /** And its page hash. */
+  readonly hash: string | null;
 }
 
 export interface ListFilter {

@@ -207,7 +207,7 @@ export class CatalogRows {
          WHERE result IN ('requested', 'running')`,
     );
     this.insertSeal = write(
-      'INSERT OR IGNORE INTO seal (checkpoint_id, key_id, algorithm, digest, at, seal, salt) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR IGNORE INTO seal (checkpoint_id, key_id, algorithm, digest, at, seal, salt, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     );
     this.putPosition = db.prepare('INSERT OR REPLACE INTO log_position (partition, next) VALUES (?, ?)');
     this.meta = pluck('SELECT value FROM meta WHERE key = ?');

@@ -121,6 +121,7 @@ export const relations: readonly RelationText[] = [
       ['at', 'TEXT', 'ISO 8601, UTC'],
       ['seal', 'TEXT', 'hex'],
       ['salt', 'TEXT', 'of a copied checkpoint: the salt of the log where it was sealed, hex'],
+      ['hash', 'TEXT', 'and its page hash, blake3 or sha256'],
     ],
   },
   {

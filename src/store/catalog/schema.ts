@@ -149,6 +149,13 @@ const third: Migration = (db) => {
   `);
 };
 
+const fourth: Migration = (db) => {
+  db.exec(`
+    ALTER TABLE seal ADD COLUMN hash TEXT;
+    UPDATE seal SET hash = 'sha256' WHERE salt IS NOT NULL;
+  `);
+};
+
 /** Names of the record numbers as of version 1 of this schema; a later record needs a migration. */
 const recordTypes: readonly (readonly [string, number])[] = [
   ['HEAD', 1],
@@ -185,7 +192,7 @@ const recordTypes: readonly (readonly [string, number])[] = [
 /** "ckpC" */
 export const catalogSchema: SqliteSchema = {
   applicationId: 0x636b7043,
-  migrations: [first, second, third],
+  migrations: [first, second, third, fourth],
   synchronous: 'NORMAL',
 };
 

@@ -4,15 +4,15 @@
 // resolved survives a power cut. Any number of processes may use one file.
 import type { Statement } from 'better-sqlite3';
 import { EVENT_SCHEMA } from '../../format/generated/store.js';
-import { decodeValue, encodeValue, eventTypes, SEQ_OUTSIDE } from '../../format/events.js';
-import type { EventMessage, EventType, LoggedEvent, LogOpened } from '../../format/events.js';
+import { encodeValue, eventTypes, SEQ_OUTSIDE } from '../../format/events.js';
+import type { EventMessage, EventType, LoggedEvent, LogOpened, PageHash } from '../../format/events.js';
 import { logSchema } from './log-schema.js';
 import { EmbeddedPacks } from './pack-files.js';
 import { errorCode, guarded, StoreError, storeError } from '../errors.js';
 import type { EventLog, LogBatch, LogPosition } from '../log.js';
 import { giveBack, openDatabase, type Db } from '../sqlite.js';
 import { loadValue, storeValue } from '../stored-value.js';
-import { newLogOpened } from '../new-log.js';
+import { newLogOpened, readLogOpened } from '../new-log.js';
 
 /** A batch is closed when its values pass this many bytes. */
 const BATCH_BYTES = 4 << 20;
@@ -42,6 +42,8 @@ interface EventRow {
 export interface EmbeddedLogOptions {
   /** The store's directory; it is there already. */
   readonly dir: string;
+  /** What a log that is made here knows its pages by. */
+  readonly pageHash?: PageHash;
 }
 
 /** Opens DIR/log.db, making it (with its log-opened event) when it is not there. */
@@ -49,7 +51,7 @@ export function openEmbeddedLog(options: EmbeddedLogOptions): EmbeddedLog {
   const path = `${options.dir}/log.db`;
   const db = openDatabase(path, logSchema);
   try {
-    return new EmbeddedLog(db, path, options.dir);
+    return new EmbeddedLog(db, path, options);
   } catch (cause) {
     db.close();
     throw storeError('open', path, cause);
@@ -68,7 +70,7 @@ export class EmbeddedLog implements EventLog {
   constructor(
     private readonly db: Db,
     readonly place: string,
-    dir: string,
+    { dir, pageHash }: EmbeddedLogOptions,
   ) {
     this.insert = db.prepare(
       'INSERT INTO event (checkpoint, seq, type, schema, value, zstd) VALUES (?, ?, ?, ?, ?, ?)',
@@ -78,7 +80,7 @@ export class EmbeddedLog implements EventLog {
       .prepare("SELECT offset FROM event WHERE checkpoint = ? AND type = 'aborted' LIMIT 1")
       .pluck() as Statement<[string], number>;
     this.last = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'event'").pluck() as Statement<[], number>;
-    this.opened = this.readOpened() ?? this.writeOpened();
+    this.opened = this.readOpened() ?? this.writeOpened(newLogOpened(pageHash));
     this.packs = new EmbeddedPacks(db, place, dir);
   }
 
@@ -187,12 +189,11 @@ export class EmbeddedLog implements EventLog {
         problem: 'has no log-opened event',
       });
     }
-    return decodeValue('log-opened', this.checked(row).value);
+    return readLogOpened(this.checked(row).value, this.place);
   }
 
   /** Several processes may be here at once: the first commits, the others take what it wrote. */
-  private writeOpened(): LogOpened {
-    const mine = newLogOpened();
+  private writeOpened(mine: LogOpened): LogOpened {
     const write = this.db.transaction((): LogOpened => {
       const theirs = this.readOpened();
       if (theirs) return theirs;

@@ -6,7 +6,7 @@
 //
 // Reading goes through the partitions one after the other, so that the order of events is the same for everybody.
 import { existsSync } from 'node:fs';
-import type { EventMessage, LogOpened } from '../../format/events.js';
+import type { EventMessage, LogOpened, PageHash } from '../../format/events.js';
 import { makeDirectory } from '../directories.js';
 import { StoreError, storeError } from '../errors.js';
 import type { EventLog, LogBatch, LogPosition } from '../log.js';
@@ -27,6 +27,8 @@ export interface KafkaLogOptions {
   readonly dir: string;
   /** Make the topics when they are not there. */
   readonly create: boolean;
+  /** What a log that is made knows its pages by. */
+  readonly pageHash?: PageHash;
 }
 
 /** Opens a log on Kafka; null when it is not there and was not to be made. StoreError; CkptError `usage` for the URL. */
@@ -36,7 +38,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog |
   refuseOtherStore(options.dir, place);
   const client = new KafkaClient(settings);
   try {
-    const opened = await client.call('open', { create: options.create });
+    const opened = await client.call('open', { create: options.create, pageHash: options.pageHash });
     if (!opened) {
       await client.close();
       return null;

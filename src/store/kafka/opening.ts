@@ -3,7 +3,7 @@
 // Opening a log: its topics, then its first event. Of several machines that write one at once, the lowest offset of partition
 // 0 wins, and all of them read it back. Its header `partitions` says among how many checkpoints are spread, so that a topic
 // that is given more later keeps every stream where it is.
-import { decodeValue, encodeValue, SEQ_OUTSIDE } from '../../format/events.js';
+import { encodeValue, SEQ_OUTSIDE, type PageHash } from '../../format/events.js';
 import { StoreError } from '../errors.js';
 import type { Connection } from './connection.js';
 import { checkedType, eventHeaders } from './event-messages.js';
@@ -13,13 +13,14 @@ import type { Producer } from './producer.js';
 import type { OpenedTopics, StoredMessage } from './protocol.js';
 import { topicOf } from './topics.js';
 import { kafkaPlace, type KafkaSettings } from './url.js';
-import { newLogOpened } from '../new-log.js';
+import { newLogOpened, readLogOpened } from '../new-log.js';
 
 /** The log's first event, made when there is none. */
 export async function openFirstEvent(
   settings: KafkaSettings,
   reading: Connection,
   producer: Producer,
+  pageHash: PageHash | undefined,
 ): Promise<OpenedTopics> {
   const topic = topicOf(settings, 'images');
   const [partitions, packPartitions] = await reading.retried(async (cluster) => [
@@ -29,7 +30,7 @@ export async function openFirstEvent(
   await refuseLost(settings, reading, topic, partitions);
   const first = await readFirst(reading, topic);
   if (first) return { ...openedOf(settings, first, partitions), packPartitions };
-  const mine = newLogOpened();
+  const mine = newLogOpened(pageHash);
   const event = { type: 'log-opened', checkpoint: mine.logId, seq: SEQ_OUTSIDE } as const;
   await producer.send(topic, 0, [
     {
@@ -80,7 +81,7 @@ function openedOf(
       problem: `names ${spread} partitions, and the topic has ${partitions}`,
     });
   }
-  return { opened: decodeValue('log-opened', message.value), spread };
+  return { opened: readLogOpened(message.value, place), spread };
 }
 
 /** A topic whose first events are gone is no log any more. */

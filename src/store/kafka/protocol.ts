@@ -2,7 +2,7 @@
 //
 // What crosses between a store and the thread that talks to Kafka: calls and answers with numbers. The bytes of many messages
 // travel as one buffer that changes its owner and is not copied again.
-import type { LogOpened } from '../../format/events.js';
+import type { LogOpened, PageHash } from '../../format/events.js';
 import type { StoreReason } from '../errors.js';
 import type { KafkaSettings } from './url.js';
 
@@ -45,7 +45,7 @@ export interface Fetched {
 /** Calls of the thread and what they resolve to. */
 export interface Calls {
   /** Null: the log is not there, and was not to be made. */
-  open: { args: { create: boolean }; result: OpenedTopics | null };
+  open: { args: { create: boolean; pageHash: PageHash | undefined }; result: OpenedTopics | null };
   /** Offset after the last message of each partition. */
   ends: { args: { topic: TopicName }; result: number[] };
   /** Durable when it resolves; offsets of the messages. */

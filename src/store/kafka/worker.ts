@@ -39,12 +39,12 @@ const producers: Record<TopicName, Producer> = {
 };
 
 const calls: { [N in CallName]: (args: Calls[N]['args']) => Promise<Calls[N]['result']> } = {
-  open: async ({ create }) => {
+  open: async ({ create, pageHash }) => {
     const there = await reading.tryAgain(() => prepareTopics(settings, create), true);
     if (!there) return null;
     // Whoever makes a log is going to write: their connections come about while the first event does.
     if (create) for (const sender of Object.values(senders)) sender.once(async () => undefined).catch(() => undefined);
-    return openFirstEvent(settings, reading, producers.images);
+    return openFirstEvent(settings, reading, producers.images, pageHash);
   },
   ends: ({ topic }) =>
     reading.retried(async (cluster) => {

@@ -2,7 +2,7 @@
 //
 // Gives pages of damaged packs a new place: what is sound in them goes into new packs, what is not is looked for, by its hash, in all
 // other packs, where it may have come with a later checkpoint. Both are moves like those of rewriting, so every catalog follows.
-import type { Codec, PageIndex } from '../../codec/native.js';
+import { pageIdentity, type Codec, type PageIndex } from '../../codec/native.js';
 import { outsideEvent, type PackMove } from '../../format/events.js';
 import { HASH_BYTES, PACK_HEADER_BYTES } from '../../format/generated/store.js';
 import { bitmapRuns } from '../catalog/page-moves.js';
@@ -71,7 +71,7 @@ async function healPack(env: HealEnvironment, id: string): Promise<{ saved: numb
   const path = quarantine.path(id);
   const used = store.life.slotsNeeded(id);
   if (countSlots(used) === 0) return { saved: 0, found: 0 };
-  const sound = await codec.soundPages(path, id, Buffer.from(store.log.opened.salt, 'hex'));
+  const sound = await codec.soundPages(path, id, pageIdentity(store.log.opened));
   const readable = Buffer.from(used.map((byte, at) => byte & (sound[at] ?? 0)));
   const lost = Buffer.from(used.map((byte, at) => byte & ~(sound[at] ?? 0)));
   const moves: PackMove[] = [];

@@ -2,7 +2,7 @@
 //
 // Puts right what of a pack in quarantine can be known otherwise, in its file there: afterwards its header and its length are those that the
 // log lists, and its pages can be looked for, be they readable or not.
-import type { Codec } from '../../codec/native.js';
+import { pageIdentity, type Codec } from '../../codec/native.js';
 import type { Store } from '../store.js';
 import type { Quarantine } from './quarantine.js';
 
@@ -18,7 +18,7 @@ export async function mend({ store, quarantine, codec }: MendEnvironment, id: st
   const pack = store.life.packInfo(id);
   if (!pack) return 'damaged';
   const facts = { ...pack, logId: Buffer.from(opened.logId, 'hex') };
-  const mended = await codec.mendPack(quarantine.path(id), id, Buffer.from(opened.salt, 'hex'), facts);
+  const mended = await codec.mendPack(quarantine.path(id), id, pageIdentity(opened), facts);
   if (!mended) return 'damaged';
   quarantine.replace(id, mended.bytes);
   return mended.whole ? 'whole' : 'damaged';

@@ -3,7 +3,7 @@
 // Moves pages into new packs. The new packs are in the log before the event that moves pages into them; if that never comes, they are
 // packs that nobody uses, and collected like any other.
 import { randomBytes } from 'node:crypto';
-import { packPath, type Codec, type Repacked, type RepackSource } from '../../codec/native.js';
+import { packPath, pageIdentity, type Codec, type Repacked, type RepackSource } from '../../codec/native.js';
 import type { PackMove } from '../../format/events.js';
 import { PACK_PAGES_MAX } from '../../format/generated/store.js';
 import { REWRITTEN } from '../catalog/life-queries.js';
@@ -80,7 +80,7 @@ export async function repack(env: RewriteEnvironment, sources: readonly RepackSo
   // A name of its own for each: the same pages packed again must not come to the id of a pack that was deleted.
   const stream = `${REWRITTEN}${randomBytes(12).toString('hex')}`;
   const repacked = await env.codec.repack(sources, {
-    salt: Buffer.from(log.opened.salt, 'hex'),
+    identity: pageIdentity(log.opened),
     logId: Buffer.from(log.opened.logId, 'hex'),
     stream,
   });
