@@ -7,6 +7,7 @@
  *   THREAD2 [SIGPENDING] REGS XSTATE [TLS] TAIL2
  */
 #include <linux/buildid.h>
+#include <linux/dcache.h>
 #include <linux/mman.h>
 #include <linux/sched/signal.h>
 #include <linux/stat.h>
@@ -130,9 +131,8 @@ static int describe_file(struct ckpt_source *src, const struct ckpt_vma *vma, st
 	rec->mtime_nsec = stat.mtime.tv_nsec;
 	rec->file_mode = stat.mode;
 	rec->path_bytes = len;
-	if (!stat.nlink) {
-		pr_info_ratelimited("ckpt: mapped file %s is deleted and cannot be carried\n",
-				    *name);
+	if (!stat.nlink || d_unlinked(vma->file->f_path.dentry)) {
+		ckpt_say(src->task, "deleted mapped file %s cannot be carried", *name);
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -303,6 +303,7 @@ static int check_regs(struct ckpt_source *src)
 
 const ckpt_write_step ckpt_write2[] = {
 	check_regs,
+	ckpt_refuse_what_version2_loses,
 	ckpt_plan,
 	ckpt_count_files,
 	ckpt_write_head,

@@ -158,6 +158,7 @@ int ckpt_read_ldt(struct mm_struct *mm, void **entries);
 
 /* dump_lost.c */
 int ckpt_say_what_version1_loses(struct ckpt_source *src);
+int ckpt_refuse_what_version2_loses(struct ckpt_source *src);
 
 /* cpu1.c */
 void ckpt_cpu_from_regs(struct cr_cpu *cpu, const struct cr2_regs *regs);

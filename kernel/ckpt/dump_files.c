@@ -3,6 +3,7 @@
  * Version 2: the files that the task refers to. What cannot be opened again by
  * its path is refused by name.
  */
+#include <linux/dcache.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
@@ -46,6 +47,11 @@ static int write_path(struct ckpt_source *src, u32 kind, const struct path *path
 	ret = ckpt_describe(src, path, &stat, &name, &len);
 	if (ret)
 		return ret;
+	if (d_unlinked(path->dentry)) {
+		ckpt_say(src->task, "deleted %s %s cannot be carried",
+			 kind == CKPT_PATH_EXE ? "executable" : "working directory", name);
+		return -EOPNOTSUPP;
+	}
 	rec.mode = stat.mode;
 	rec.dev = new_encode_dev(stat.dev);
 	rec.ino = stat.ino;

@@ -36,8 +36,6 @@ static long plan_segments(struct ckpt_source *src, const struct ckpt_vma *vma)
 					&src->plan);
 		if (count < 0)
 			return count;
-		if (fatal_signal_pending(current))
-			return -EINTR;
 		segments++;
 	} while (at < vma->end);
 	return segments;
@@ -162,6 +160,8 @@ static int write_contents(struct ckpt_source *src, const struct ckpt_vma *vma,
 			return ret;
 		count = ckpt_walk_pages(src->mm, at, seg->end, addrs, pages, CKPT_BATCH, &at);
 		mmap_read_unlock(src->mm);
+		if (count == -EFAULT)
+			ckpt_say(src->task, "%#lx: memory that is lost cannot be carried", at);
 		if (count < 0)
 			return count;
 		crc = ckpt_crc32c(crc, addrs, count * sizeof(*addrs));

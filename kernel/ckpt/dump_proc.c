@@ -159,7 +159,11 @@ static int write_actions(struct ckpt_source *src, u32 id)
 #define INFO_BYTES	128
 #define INFOS		(PAGE_SIZE / INFO_BYTES)
 
-/* Signals from the @from-th on into a page. Return: how many. */
+/*
+ * Signals from the @from-th on into a page. A SIGKILL or SIGSTOP that has come
+ * while the task is held is for this task, and not for a copy: it is taken for
+ * one that was queued. Return: how many.
+ */
 static int collect(struct task_struct *task, struct sigpending *pending, int from, u8 *page)
 {
 	sigset_t queued;
@@ -167,9 +171,11 @@ static int collect(struct task_struct *task, struct sigpending *pending, int fro
 	int n = 0, at = 0, sig;
 
 	memset(page, 0, PAGE_SIZE);
-	sigemptyset(&queued);
+	siginitset(&queued, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	spin_lock_irq(&task->sighand->siglock);
 	list_for_each_entry(q, &pending->list, list) {
+		if (sig_kernel_only(q->info.si_signo))
+			continue;
 		sigaddset(&queued, q->info.si_signo);
 		if (at++ >= from && n < INFOS)
 			memcpy(page + INFO_BYTES * n++, &q->info, sizeof(q->info));

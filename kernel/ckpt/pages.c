@@ -10,6 +10,7 @@
  * our walks, too.
  */
 #include <linux/pagewalk.h>
+#include <linux/sched/signal.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 
@@ -54,9 +55,10 @@ static bool entry_is_ours(swp_entry_t entry)
 {
 	if (!non_swap_entry(entry))
 		return true;
-	if (is_pfn_swap_entry(entry))
-		return PageAnon(pfn_swap_entry_to_page(entry));
-	return is_hwpoison_entry(entry);
+	/* memory that is lost: bringing it back says so, leaving it out makes zeros of it */
+	if (is_hwpoison_entry(entry) || is_swapin_error_entry(entry))
+		return true;
+	return is_pfn_swap_entry(entry) && PageAnon(pfn_swap_entry_to_page(entry));
 }
 
 static int walk_huge(struct walk *w, struct vm_area_struct *vma, pmd_t pmd, unsigned long addr,
@@ -121,7 +123,7 @@ static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm
 		ret = walk_pte(w, walk->vma, *pte, addr);
 	pte_unmap_unlock(start, ptl);
 	cond_resched();
-	return ret;
+	return fatal_signal_pending(current) ? -EINTR : ret;
 }
 
 static const struct mm_walk_ops ops = { .pmd_entry = walk_pmd };

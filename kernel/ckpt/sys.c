@@ -83,7 +83,8 @@ static int dump_other(struct ckpt_source *src)
 		return ret;
 	/* also when a tracer holds it: its stop goes on when the tracer lets go */
 	src->stopped_by_signal = READ_ONCE(src->task->signal->flags) & SIGNAL_STOP_STOPPED;
-	ret = dump(src);
+	/* an execve since mm_access() has made it a program that the caller may not see */
+	ret = READ_ONCE(src->task->mm) == src->mm ? dump(src) : -EBUSY;
 	ckpt_thaw(src->task, state);
 	return ret;
 }

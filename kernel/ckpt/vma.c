@@ -35,6 +35,9 @@ static int classify(struct ckpt_source *src, struct vm_area_struct *vma, struct 
 		why = "memory of a device";
 	else if (vma->vm_flags & VM_SHARED)
 		why = "shared memory that can be written";
+	else if (!vma_is_anonymous(vma) &&
+		 (!vma->vm_file || !S_ISREG(file_inode(vma->vm_file)->i_mode)))
+		why = "a mapping of something that is not a regular file";
 	else if (src->version == 2 && userfaultfd_armed(vma))
 		why = "memory that a userfaultfd serves";
 	else if (src->version == 2 && vma_pkey(vma))
