@@ -219,6 +219,9 @@ bool ckpt_stateless_device(struct inode *inode);
  * @vdso_at: where this kernel's vdso was put, 0 if it was not
  * @vdso_same: it is the image's, code and all
  * @map_count: version 2: mapping records that MM2 announced
+ * @lock_future: version 2: mappings that the task makes are to be locked
+ * @lock_on_fault: likewise, and nothing is to be populated for it
+ * @counted: pages of @mm that count as the caller's meanwhile
  * @proc: version 2: all that is not memory or registers
  * @ahead: version 2: header of the next record, if @has_ahead
  * @bytes_before: bytes of the image before that header
@@ -241,6 +244,9 @@ struct ckpt_target {
 	unsigned long vdso_at;
 	bool vdso_same;
 	u32 map_count;
+	bool lock_future;
+	bool lock_on_fault;
+	long counted;
 	struct ckpt_proc *proc;
 	struct cr2_hdr ahead;
 	bool has_ahead;
@@ -275,6 +281,7 @@ struct ckpt_want {
 /* The caller's own memory and segments while the new mm is current's. */
 struct ckpt_caller {
 	struct mm_struct *mm;
+	unsigned int personality;
 	unsigned long fs_base;
 	unsigned long gs_base;
 	u16 ds;
@@ -285,12 +292,14 @@ struct ckpt_caller {
 
 /* new_mm.c */
 int ckpt_new_mm(struct ckpt_target *to);
+void ckpt_uncount_pages(struct ckpt_target *to);
 void ckpt_drop_mm(struct ckpt_target *to);
 void ckpt_enter_mm(struct ckpt_target *to, struct ckpt_caller *caller);
 void ckpt_leave_mm(struct ckpt_caller *caller);
 int ckpt_map(struct ckpt_target *to, const struct ckpt_want *want);
 int ckpt_read_pages(struct ckpt_target *to, const struct ckpt_want *want, u32 count);
 struct file *ckpt_open_mapped(const char *path);
+int ckpt_set_exe(struct ckpt_target *to, struct file *file);
 int ckpt_set_mm_fields(struct ckpt_target *to, const u64 fields[CKPT_MM_FIELDS]);
 
 /* vdso.c */
@@ -324,10 +333,6 @@ void ckpt_load_xstate(struct ckpt_target *to);
 int ckpt_next2(struct ckpt_target *to);
 int ckpt_expect2(struct ckpt_target *to, u32 type, u32 id, void *payload, u32 fixed, u32 *more);
 int ckpt_optional2(struct ckpt_target *to, u32 type, void *payload, u32 fixed, u32 *more);
-
-#define CKPT_SIGNALS_MAX	512	/* pending signals that are restored */
-#define CKPT_FILES_MAX		65536
-#define CKPT_TIMERS_MAX		512	/* POSIX timers that are restored */
 
 struct ckpt_open {
 	int fd;

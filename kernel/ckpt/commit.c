@@ -54,8 +54,8 @@ static void drop_registrations(struct ckpt_target *to, struct task_struct *me)
 	clear_syscall_work_syscall_user_dispatch(me);
 	if (!to->regs.uses_debug)
 		flush_ptrace_hw_breakpoint(me);
-	if (me->thread.io_bitmap)
-		io_bitmap_exit(me);
+	me->thread.iopl_emul = 0;
+	io_bitmap_exit(me);
 	perf_event_exec();
 	arch_setup_new_exec();
 	flush_signal_handlers(me, 1);
@@ -88,6 +88,7 @@ int ckpt_commit(struct ckpt_target *to, long *ax)
 
 	io_uring_task_cancel();
 	restore_mm_flags(to, mm);
+	ckpt_uncount_pages(to);
 	ret = exec_mmap(mm);
 	if (ret) {
 		/* only a fatal signal gets here: nobody will see what is half done */

@@ -37,10 +37,7 @@ static int take_exe(struct ckpt_target *to)
 		ckpt_say(current, "cannot open executable %s: %ld", to->page, PTR_ERR(file));
 		return PTR_ERR(file);
 	}
-	/* as for prctl(PR_SET_MM_EXE_FILE) */
-	ret = path_noexec(&file->f_path) ? -EACCES : file_permission(file, MAY_EXEC);
-	if (!ret)
-		ret = set_mm_exe_file(to->mm, file);
+	ret = ckpt_set_exe(to, file);
 	fput(file);
 	return ret;
 }
@@ -96,8 +93,8 @@ static bool kind_fits(struct inode *inode, u32 kind)
 }
 
 /*
- * Looks at what is there before opening it: FIFOs block and devices act when
- * they are opened. Flags that would create or cut are not passed on.
+ * Looks at what is there before opening just that: FIFOs block and devices act
+ * when they are opened. Flags that would create or cut are not passed on.
  */
 static struct file *open_again(struct ckpt_target *to, const struct cr2_file *rec)
 {
@@ -105,7 +102,6 @@ static struct file *open_again(struct ckpt_target *to, const struct cr2_file *re
 				  O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOATIME | O_PATH);
 	struct file *file;
 	struct path path;
-	bool fits;
 	int ret;
 
 	if (to->page[0] != '/')
@@ -113,17 +109,12 @@ static struct file *open_again(struct ckpt_target *to, const struct cr2_file *re
 	ret = kern_path(to->page, LOOKUP_FOLLOW, &path);
 	if (ret)
 		return ERR_PTR(ret);
-	fits = kind_fits(d_inode(path.dentry), rec->kind);
+	file = ERR_PTR(-EINVAL);
+	if (kind_fits(d_inode(path.dentry), rec->kind))
+		file = file_open_root(&path, "", flags | O_NONBLOCK | O_NOCTTY | O_LARGEFILE, 0);
 	path_put(&path);
-	if (!fits)
-		return ERR_PTR(-EINVAL);
-	file = filp_open(to->page, flags | O_NONBLOCK | O_NOCTTY | O_LARGEFILE, 0);
 	if (IS_ERR(file))
 		return file;
-	if (!kind_fits(file_inode(file), rec->kind)) {
-		fput(file);
-		return ERR_PTR(-EINVAL);
-	}
 	spin_lock(&file->f_lock);
 	if (!(flags & O_NONBLOCK))
 		file->f_flags &= ~O_NONBLOCK;

@@ -90,8 +90,6 @@ int ckpt_read_task2(struct ckpt_target *to)
 		ckpt_say(current, "an image of %u threads", task->thread_count);
 		return -EOPNOTSUPP;
 	}
-	if (task->file_count > CKPT_FILES_MAX)
-		return -EINVAL;
 	memcpy(to->comm, task->comm, sizeof(to->comm));
 	to->comm[TASK_COMM_LEN - 1] = '\0';
 	ret = skip_record(to, CKPT_REC_CREDS, &creds, sizeof(creds));
@@ -162,9 +160,8 @@ static int read_pending(struct ckpt_target *to, bool of_thread, struct list_head
 		return ret;
 	if (rec.siginfo_bytes != INFO_BYTES || rec.of_thread != of_thread)
 		return -EINVAL;
-	if (rec.count > CKPT_SIGNALS_MAX)
-		return -E2BIG;
-	if (more != rec.count * INFO_BYTES)
+	/* how many there may be, RLIMIT_SIGPENDING says */
+	if (more % INFO_BYTES || rec.count != more / INFO_BYTES)
 		return -EINVAL;
 	for (i = 0; i < rec.count && !ret; i++)
 		ret = read_signal(to, pending);

@@ -14,6 +14,7 @@
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/namei.h>
+#include <linux/personality.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -55,6 +56,9 @@ static void use_mm(struct mm_struct *mm)
 void ckpt_enter_mm(struct ckpt_target *to, struct ckpt_caller *caller)
 {
 	caller->mm = current->mm;
+	/* mappings get the protection that the image says, and not more */
+	caller->personality = current->personality;
+	current->personality &= ~READ_IMPLIES_EXEC;
 	preempt_disable();
 	savesegment(ds, caller->ds);
 	savesegment(es, caller->es);
@@ -69,6 +73,7 @@ void ckpt_enter_mm(struct ckpt_target *to, struct ckpt_caller *caller)
 void ckpt_leave_mm(struct ckpt_caller *caller)
 {
 	use_mm(caller->mm);
+	current->personality = caller->personality;
 	if (!caller->mm->context.ldt)
 		return;
 	preempt_disable();
@@ -88,6 +93,7 @@ static int take_over_from(struct mm_struct *mm, struct mm_struct *old)
 	int ret = 0;
 
 	mm->task_size = TASK_SIZE;
+	mm->context.flags = MM_CONTEXT_HAS_VSYSCALL;
 	arch_pick_mmap_layout(mm, &stack);
 	if (old->binfmt && try_module_get(old->binfmt->module))
 		mm->binfmt = old->binfmt;
@@ -110,8 +116,28 @@ int ckpt_new_mm(struct ckpt_target *to)
 	return take_over_from(to->mm, current->mm);
 }
 
+/*
+ * The new memory is nobody's until it is committed, and the OOM killer goes by
+ * what tasks have: until then its pages count as the caller's, as those of the
+ * arguments of execve do.
+ */
+static void count_page(struct ckpt_target *to)
+{
+	add_mm_counter(current->mm, MM_ANONPAGES, 1);
+	to->counted++;
+}
+
+/* Before the new memory goes, or takes the place of the caller's. */
+void ckpt_uncount_pages(struct ckpt_target *to)
+{
+	if (to->counted)
+		add_mm_counter(current->mm, MM_ANONPAGES, -to->counted);
+	to->counted = 0;
+}
+
 void ckpt_drop_mm(struct ckpt_target *to)
 {
+	ckpt_uncount_pages(to);
 	if (to->mm)
 		mmput(to->mm);
 	to->mm = NULL;
@@ -136,13 +162,19 @@ struct file *ckpt_open_mapped(const char *path)
 	if (ret)
 		return ERR_PTR(ret);
 	file = ERR_PTR(-EACCES);
-	if (S_ISREG(d_inode(found.dentry)->i_mode)) {
-		ret = path_permission(&found, MAY_READ | MAY_OPEN);
-		file = ret ? ERR_PTR(ret) :
-			dentry_open(&found, O_RDONLY | O_LARGEFILE, current_cred());
-	}
+	/* what was looked at is opened, whatever has the name by then */
+	if (S_ISREG(d_inode(found.dentry)->i_mode))
+		file = file_open_root(&found, "", O_RDONLY | O_LARGEFILE, 0);
 	path_put(&found);
 	return file;
+}
+
+/* The new memory's executable, on the terms of prctl(PR_SET_MM_EXE_FILE). */
+int ckpt_set_exe(struct ckpt_target *to, struct file *file)
+{
+	int ret = path_noexec(&file->f_path) ? -EACCES : file_permission(file, MAY_EXEC);
+
+	return ret ? ret : set_mm_exe_file(to->mm, file);
 }
 
 static int check_want(const struct ckpt_want *want)
@@ -252,6 +284,7 @@ static int fill_page(struct ckpt_target *to, unsigned long addr)
 	memcpy_to_page(page, 0, to->page, PAGE_SIZE);
 	set_page_dirty_lock(page);
 	put_page(page);
+	count_page(to);
 	return 0;
 }
 

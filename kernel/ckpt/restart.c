@@ -41,7 +41,7 @@ int ckpt_read_head(struct ckpt_target *to)
 		return ret;
 	to->stream.records++;
 	ckpt_fill_head(&own, to->version);
-	if (head.magic != own.magic || head.version != own.version || head.flags != own.flags)
+	if (head.magic != own.magic || head.version != own.version || head.flags & ~own.flags)
 		return -EINVAL;
 	/* version 2 says by itself what it needs of a kernel */
 	if (to->version == 1 &&

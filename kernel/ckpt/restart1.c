@@ -101,7 +101,7 @@ static int read_vma(struct ckpt_target *to, u64 start_code)
 		ret = ckpt_map(to, &want);
 	/* version 1 does not name the executable: the file that has the code is a good guess */
 	if (!ret && want.file && start_code >= want.start && start_code < want.end)
-		set_mm_exe_file(to->mm, want.file);
+		ckpt_set_exe(to, want.file);
 	if (!ret)
 		ret = ckpt_read_pages(to, &want, rec.npages);
 	if (!ret && ckpt_vdso_maybe(&want, rec.npages))

@@ -147,6 +147,10 @@ static int read_mm(struct ckpt_target *to)
 		return -EINVAL;
 	if (rec.def_flags & ~(u64)(CKPT_VMA2_F_LOCKED | CKPT_VMA2_F_LOCKONFAULT))
 		return -EOPNOTSUPP;
+	if (rec.def_flags && !can_do_mlock())
+		return -EPERM;
+	to->lock_future = rec.def_flags & CKPT_VMA2_F_LOCKED;
+	to->lock_on_fault = rec.def_flags & CKPT_VMA2_F_LOCKONFAULT;
 	return ckpt_set_mm_fields(to, fields);
 }
 
@@ -309,6 +313,11 @@ static int read_vmas(struct ckpt_target *to)
 
 	for (i = 0; i < to->map_count && !ret; i++)
 		ret = read_vma(to);
+	/* mlockall(MCL_FUTURE): not for the mappings that are made here */
+	if (to->lock_future)
+		to->mm->def_flags |= VM_LOCKED;
+	if (to->lock_on_fault)
+		to->mm->def_flags |= VM_LOCKONFAULT;
 	return ret;
 }
 

@@ -118,12 +118,10 @@ static int read_one(struct ckpt_proc *proc, const struct cr2_posix_timer *rec)
 int ckpt_read_posix_timers(struct ckpt_target *to)
 {
 	struct cr2_posix_timer rec;
-	unsigned int n = 0;
 	int ret;
 
+	/* each takes one of RLIMIT_SIGPENDING */
 	while ((ret = ckpt_optional2(to, CKPT_REC_POSIX_TIMER, &rec, sizeof(rec), NULL)) > 0) {
-		if (n++ == CKPT_TIMERS_MAX)
-			return -E2BIG;
 		ret = read_one(to->proc, &rec);
 		if (ret)
 			return ret;
