@@ -124,6 +124,10 @@ pid_t task1_with_files(const char *option)
 			close(fd);
 		dup2(open("/tmp/said", O_CREAT | O_TRUNC | O_RDWR, 0666), 4);
 		chmod("/tmp/said", 0666);
+		/* what it probes memory with */
+		dup2(open("/tmp/probe", O_CREAT | O_TRUNC | O_WRONLY, 0666), 5);
+		chmod("/tmp/probe", 0666);
+		dup2(open("/dev/zero", O_RDONLY), 6);
 		execl("/bin/task1", "/bin/task1", "stop", option, NULL);
 		_exit(127);
 	}
@@ -175,6 +179,36 @@ struct task task_stopped(const char *program, const char *option)
 
 	task_files();
 	task = task_start(program, "stop", option, -1);
+	task_says(&task, "ready");
+	task_wait_stopped(&task);
+	return task;
+}
+
+struct making {
+	void (*make)(void);
+	bool (*intact)(void);
+};
+
+static void make_and_stop(int says, const void *arg)
+{
+	const struct making *m = arg;
+
+	dup2(says, 1);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	m->make();
+	dprintf(1, "ready\n");
+	raise(SIGSTOP);
+	dprintf(1, m->intact() ? "copy\n" : "damaged\n");
+	_exit(m->intact() ? 43 : 1);
+}
+
+/* A stopped child that has made something, and says whether it is intact when it goes on. */
+struct task task_making(void (*make)(void), bool (*intact)(void))
+{
+	const struct making m = { make, intact };
+	struct task task = task_fork(make_and_stop, &m);
+
 	task_says(&task, "ready");
 	task_wait_stopped(&task);
 	return task;

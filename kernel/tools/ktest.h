@@ -30,7 +30,8 @@ struct test {
 };
 
 extern const struct test version1_tests[], version2_tests[], memory_tests[], error_tests[],
-	identity_tests[], writing_tests[], caller_tests[], mixed_tests[], via_tests[], fault_tests[];
+	identity_tests[], writing_tests[], caller_tests[], mixed_tests[], via_tests[], fault_tests[],
+	refused_tests[], held_tests[], life_tests[], tools_tests[];
 
 /* image.c: an image in memory */
 struct image {
@@ -59,6 +60,7 @@ void image_free(struct image *image);
 bool image_parse(const struct image *image, struct layout *layout);
 long pages_between(const struct image *image, const struct layout *layout, uint64_t start, uint64_t end);
 size_t image_find2(const struct image *image, uint32_t type, size_t after);
+uint32_t crc32c(const uint8_t *p, size_t n);
 const uint8_t *page_at(const struct image *image, const struct layout *layout, uint64_t addr);
 
 /* guest.c: tasks and the two system calls */
@@ -80,6 +82,7 @@ pid_t task1_with_files(const char *option);
 void task_wait_stopped(struct task *task);
 void task_files(void);
 struct task task_stopped(const char *program, const char *option);
+struct task task_making(void (*make)(void), bool (*intact)(void));
 void task_goes_on(struct task *task, bool stopped, int status);
 int task_end(struct task *task);
 void task_kill(struct task *task);

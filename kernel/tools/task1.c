@@ -5,6 +5,7 @@
  *   task1 self [ldt]   checkpoints itself into fd 3; says "crid" or "copy" on fd 4
  *   task1 stop [ldt]   says "ready" on fd 4, stops itself; says "copy" when it goes on
  *   task1 ... tiny     as with ldt, with less memory
+ *   task1 ... large    with more written pages in a mapping than a record holds
  *
  * Before it says "copy" it looks at every kind of memory that it has made, and
  * says what is wrong instead if something is. Exit status 42 for a good copy.
@@ -37,9 +38,9 @@ void *memcpy(void *to, const void *from, ul n)
 
 static ul data[1024] = { 0x1122334455667788UL };
 static ul zeroed[4096];
-static ul *rw, *ro, *none, *untouched, *file, *heap;
+static ul *rw, *ro, *none, *untouched, *file, *heap, *large;
 static ul on_ldt = 0x4c44540000000001UL, on_tls = 0x544c530000000002UL;
-static int use_ldt, tiny;
+static int use_ldt, tiny, is_large;
 
 static ul *map(ul addr, ul bytes, int prot, int flags, int fd, ul off)
 {
@@ -113,6 +114,23 @@ static const char *wrong_segments(void)
 	return 0;
 }
 
+#define LARGE_PAGES	33000UL
+
+static void make_large(void)
+{
+	large = map(0x280000000000UL, LARGE_PAGES * PAGE, PROT_RW, 0x4022, -1, 0);
+	for (ul page = 0; page < LARGE_PAGES; page++)
+		large[page * PAGE / 8] = page * 5 + 1;
+}
+
+static int large_is_filled(void)
+{
+	for (ul page = 0; is_large && page < LARGE_PAGES; page++)
+		if (large[page * PAGE / 8] != page * 5 + 1)
+			return 0;
+	return 1;
+}
+
 static void make(void)
 {
 	int fd = call3(NR_open, (ul)"/tmp/task1.data", 0, 0);
@@ -142,6 +160,8 @@ static void make(void)
 	zeroed[0] = file[2 * PAGE / 8] + file[3 * PAGE / 8];
 	file[4 * PAGE / 8] = 99;
 	call3(NR_close, fd, 0, 0);
+	if (is_large)
+		make_large();
 	if (use_ldt)
 		make_segments();
 }
@@ -171,6 +191,8 @@ static const char *wrong(void)
 		return "file";
 	if (!filled(heap, 2, 4) || call3(NR_brk, 0, 0, 0) <= (long)heap)
 		return "heap";
+	if (!large_is_filled())
+		return "large";
 	return wrong_segments();
 }
 
@@ -219,6 +241,7 @@ void begin(ul *sp)
 
 	use_ldt = sp[0] > 2 && (same(argv[2], "ldt") || same(argv[2], "tiny"));
 	tiny = sp[0] > 2 && same(argv[2], "tiny");
+	is_large = sp[0] > 2 && same(argv[2], "large");
 	make();
 	if (sp[0] > 1 && same(argv[1], "self"))
 		self();

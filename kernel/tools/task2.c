@@ -194,6 +194,21 @@ static void look_at_files(void)
 	must(prctl(PR_GET_TIMERSLACK) == 77777, "timer slack");
 }
 
+/* The vdso's clock needs no system call: SIGSYS if it makes one. */
+static bool clock_without_calls(void)
+{
+	static volatile char selector;
+	struct timespec a, b;
+	int bad;
+
+	must(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0UL, 0UL, &selector), "system call dispatch");
+	selector = SYSCALL_DISPATCH_FILTER_BLOCK;
+	bad = clock_gettime(CLOCK_MONOTONIC, &a) | clock_gettime(CLOCK_MONOTONIC, &b);
+	selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+	prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0UL, 0UL, 0UL);
+	return !bad && (b.tv_sec > a.tv_sec || (b.tv_sec == a.tv_sec && b.tv_nsec >= a.tv_nsec));
+}
+
 static void look_at_runtime(void)
 {
 	struct timespec t;
@@ -202,6 +217,7 @@ static void look_at_runtime(void)
 	unsigned int cpu;
 
 	must(local == 8, "thread-local storage");
+	must(clock_without_calls(), "clock");
 	must(!clock_gettime(CLOCK_MONOTONIC, &t) && time(NULL) > 0, "clock");
 	must(getauxval(AT_PAGESZ) == 4096 && getauxval(AT_SYSINFO_EHDR), "auxiliary vector");
 	must(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0 && !strcmp(exe, "/bin/task2"), "executable");

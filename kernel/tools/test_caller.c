@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a restart means for its caller: its stream, its limits, and its life after a failure. */
+#include <asm/ldt.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ktest.h"
@@ -69,6 +72,76 @@ static void limits(void)
 	status_of(feeder);
 }
 
+static void write_to(const char *path, const char *words)
+{
+	int fd = open(path, O_WRONLY);
+
+	expect(write(fd, words, strlen(words)) == (ssize_t)strlen(words), "to write %s", path);
+	close(fd);
+}
+
+static int without_ipc_lock(const struct image *image)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+	struct rlimit limit = { 1 << 16, 1 << 16 };
+	pid_t pid, feeder;
+	int in, error;
+
+	feeder = feeder_start(image, &in);
+	pid = fork();
+	if (!pid) {
+		setrlimit(RLIMIT_MEMLOCK, &limit);
+		syscall(SYS_capget, &head, data);
+		data[0].effective &= ~(1U << CAP_IPC_LOCK);
+		syscall(SYS_capset, &head, data);
+		_exit(error_of(sys_restart(0, in, 0)));
+	}
+	close(in);
+	error = status_of(pid);
+	status_of(feeder);
+	return error;
+}
+
+/* An image that says of a GiB that was never touched that it is locked. */
+static void locked(void)
+{
+	struct image image;
+	struct task copy;
+	struct rusage used;
+	struct cr_vma vma;
+	int status = 0;
+
+	make_images();
+	image_parse(&image1, &layout);
+	image = image_copy(&image1);
+	for (int i = 0; i < layout.count; i++) {
+		size_t at = layout.maps[i].addrs - sizeof(vma);
+
+		if (layout.maps[i].start != 0x200000000000)
+			continue;
+		memcpy(&vma, image.bytes + at, sizeof(vma));
+		vma.vm_flags |= CKPT_VM_LOCKED;
+		memcpy(image.bytes + at, &vma, sizeof(vma));
+	}
+	copy = restart_image(&image, 0);
+	task_says(&copy, "copy");
+	close(copy.says);
+	expect(wait4(copy.pid, &status, 0, &used) == copy.pid && WEXITSTATUS(status) == 42, "the copy to end well");
+	expect(used.ru_maxrss < 200000, "nothing of the GiB to be populated: %ld KiB", used.ru_maxrss);
+	expect(without_ipc_lock(&image) == EAGAIN, "EAGAIN beyond RLIMIT_MEMLOCK");
+	image_free(&image);
+}
+
+/* A GiB is more than half of the guest's memory. */
+static void overcommitted(void)
+{
+	make_images();
+	write_to("/proc/sys/vm/overcommit_memory", "2");
+	expect(restart_errno(&image1, 0) == ENOMEM, "ENOMEM where memory may not be overcommitted");
+	write_to("/proc/sys/vm/overcommit_memory", "0");
+}
+
 /* The caller's life, in a form that can be compared. */
 struct life {
 	char maps[16384];
@@ -77,7 +150,22 @@ struct life {
 	sigset_t mask;
 	stack_t altstack;
 	unsigned long sum;
+	unsigned long through_ldt;
 };
+
+static unsigned long on_ldt = 0x4c4454;
+
+/* A segment that only the caller's LDT knows. */
+static int make_ldt(void)
+{
+	struct user_desc d = { .entry_number = 3, .base_addr = (unsigned int)(unsigned long)&on_ldt, .limit = 0xfffff,
+			       .seg_32bit = 1, .limit_in_pages = 1, .useable = 1 };
+
+	if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))
+		return 1;
+	asm volatile("mov %w0, %%gs" : : "r"(3 << 3 | 7));
+	return 0;
+}
 
 static unsigned char pattern[1 << 20];
 
@@ -110,6 +198,7 @@ static void take(struct life *life)
 		syscall(SYS_rt_sigaction, sig, NULL, life->actions[sig], 8);
 	sigprocmask(SIG_BLOCK, NULL, &life->mask);
 	sigaltstack(NULL, &life->altstack);
+	asm volatile("mov %%gs:0, %0" : "=r"(life->through_ldt));
 	for (size_t i = 0; i < sizeof(pattern); i++)
 		life->sum = life->sum * 31 + pattern[i];
 }
@@ -164,7 +253,7 @@ static void unharmed(void)
 		stack_t ss = { .ss_sp = malloc(65536), .ss_size = 65536 };
 		struct image bad = image_copy(&image1);
 		sigset_t set;
-		int harm = 0;
+		int harm = make_ldt();
 
 		for (size_t i = 0; i < sizeof(pattern); i++)
 			pattern[i] = i * 7 + (i >> 8);
@@ -191,6 +280,8 @@ static void unharmed(void)
 const struct test caller_tests[] = {
 	{ "caller: nothing behind the tail is read", stops_at_tail },
 	{ "caller: ENOMEM beyond the caller's limits", limits },
+	{ "caller: what is locked is not populated; EAGAIN beyond RLIMIT_MEMLOCK", locked },
+	{ "caller: ENOMEM where memory may not be overcommitted", overcommitted },
 	{ "caller: a failed restart leaves memory, registers, handlers and mask alone", unharmed },
 	{ NULL, NULL },
 };

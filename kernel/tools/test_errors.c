@@ -230,7 +230,7 @@ static void spoil_and_restart(const struct image *image, const struct spoil *s, 
 
 	memcpy(bad.bytes + s->at, &s->value, s->bytes);
 	error = restart_errno(&bad, flags);
-	expect(error == s->error, "%s for %s, not %s", strerrorname_np(s->error), s->what,
+	expect(error == s->error, "%s for %s, not %s", s->error ? strerrorname_np(s->error) : "success", s->what,
 	       error ? strerrorname_np(error) : "success");
 	image_free(&bad);
 }
@@ -262,6 +262,7 @@ static void version1_checks(void)
 		{ "HEAD.minor", AT(head, cr_head, minor), 99, 2, EINVAL },
 		{ "HEAD.patch", AT(head, cr_head, patch), 0, 2, EINVAL },
 		{ "HEAD.flags", AT(head, cr_head, flags), 3, 4, EINVAL },
+		{ "HEAD.flags 0", AT(head, cr_head, flags), 0, 4, 0 },
 		{ "TASK.task_comm_len 17", AT(layout.task, cr_task, task_comm_len), 17, 2, EINVAL },
 		{ "TASK.task_comm_len -1", AT(layout.task, cr_task, task_comm_len), 0xffff, 2, EINVAL },
 		{ "MM.start_code", AT(layout.mm, cr_mm, start_code), 0x7ffffffff000, 8, EINVAL },

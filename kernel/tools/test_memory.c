@@ -31,36 +31,6 @@ static void contents(void)
 	image_free(&image);
 }
 
-struct area_test {
-	void (*make)(void);
-	bool (*intact)(void);
-};
-
-/* A child stops itself after it has made something of the area, and says whether it is intact afterwards. */
-static void child_body(int says, const void *arg)
-{
-	const struct area_test *test = arg;
-
-	dup2(says, 1);
-	for (int fd = 3; fd < 64; fd++)
-		close(fd);
-	test->make();
-	dprintf(1, "ready\n");
-	raise(SIGSTOP);
-	dprintf(1, test->intact() ? "copy\n" : "damaged\n");
-	_exit(test->intact() ? 43 : 1);
-}
-
-static struct task child_with(void (*make)(void), bool (*intact)(void))
-{
-	const struct area_test test = { make, intact };
-	struct task task = task_fork(child_body, &test);
-
-	task_says(&task, "ready");
-	task_wait_stopped(&task);
-	return task;
-}
-
 /* The task is gone and its copy must be intact; the image is freed. */
 static void round_trip(struct task *task, struct image *image)
 {
@@ -122,7 +92,7 @@ static long swapped_kib(pid_t pid)
 
 static void swapped(void)
 {
-	struct task task = child_with(make_swapped, filled);
+	struct task task = task_making(make_swapped, filled);
 	struct image image;
 
 	expect(swapped_kib(task.pid) >= 1024, "a MiB in swap, not %ld KiB", swapped_kib(task.pid));
@@ -139,37 +109,41 @@ static void make_large(void)
 	fill();
 }
 
-static void split_with(unsigned long flags)
+/* A mapping of 33,000 pages is in two parts, and they come back whole. */
+static void expect_split(const struct image *image, uint64_t start)
 {
-	struct task task = child_with(make_large, filled);
-	struct image image;
-	long parts = 0, end = 0;
+	long parts = 0;
+	uint64_t end = 0;
 
-	image = dump_whole(task.pid, flags, &layout);
 	for (int i = 0; i < layout.count; i++)
-		if (layout.maps[i].start >= AREA && layout.maps[i].end <= AREA + LARGE) {
+		if (layout.maps[i].start >= start && layout.maps[i].end <= start + LARGE) {
 			expect(layout.maps[i].pages <= 32767, "no more pages than a record holds");
 			parts++;
 			end = layout.maps[i].end;
 		}
-	expect(parts == 2 && end == (long)(AREA + LARGE), "two parts, not %ld", parts);
-	expect(pages_between(&image, &layout, AREA, AREA + LARGE) == LARGE / 4096, "all pages");
-	if (flags) {
-		round_trip(&task, &image);
-		return;
-	}
-	task_kill(&task);
-	image_free(&image);
+	expect(parts == 2 && end == start + LARGE, "two parts, not %ld", parts);
+	expect(pages_between(image, &layout, start, start + LARGE) == LARGE / 4096, "all pages");
 }
 
 static void split1(void)
 {
-	split_with(0);
+	struct task task = task_stopped("/bin/task1", "large"), copy;
+	struct image image = dump_whole(task.pid, 0, &layout);
+
+	task_kill(&task);
+	expect_split(&image, 0x280000000000);
+	copy = restart_image(&image, 0);
+	task_goes_on(&copy, false, 42);
+	image_free(&image);
 }
 
 static void split2(void)
 {
-	split_with(CKPT_FLAG_VERSION2);
+	struct task task = task_making(make_large, filled);
+	struct image image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+
+	expect_split(&image, AREA);
+	round_trip(&task, &image);
 }
 
 static void make_huge(void)
@@ -181,7 +155,7 @@ static void make_huge(void)
 
 static void huge(void)
 {
-	struct task task = child_with(make_huge, filled);
+	struct task task = task_making(make_huge, filled);
 	struct image image;
 
 	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
@@ -210,7 +184,7 @@ static bool still_protected(void)
 
 static void protection(void)
 {
-	struct task task = child_with(make_protected, still_protected);
+	struct task task = task_making(make_protected, still_protected);
 	struct image image;
 
 	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
@@ -233,7 +207,7 @@ static bool freed(void)
 
 static void lazily_freed(void)
 {
-	struct task task = child_with(make_freed, freed);
+	struct task task = task_making(make_freed, freed);
 	struct image image;
 
 	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
@@ -280,10 +254,110 @@ static bool advised(void)
 
 static void advice(void)
 {
-	struct task task = child_with(make_advised, advised);
+	struct task task = task_making(make_advised, advised);
 	struct image image;
 
 	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+	round_trip(&task, &image);
+}
+
+static void make_locking(void)
+{
+	area_at(AREA, 4 * 4096, 0);
+	fill();
+	if (mlockall(MCL_FUTURE))
+		_exit(99);
+}
+
+/* What it maps from now on is locked; what it had is not. */
+static bool locking(void)
+{
+	static bool once;
+	char *more = once ? NULL : mmap((void *)(AREA + 0x100000), 4096, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	once = true;
+	return filled() && !has_flag(AREA, " lo") && has_flag(AREA + 0x100000, " lo") && more != MAP_FAILED;
+}
+
+static void future_locks(void)
+{
+	struct task task = task_making(make_locking, locking);
+	struct image image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+
+	round_trip(&task, &image);
+}
+
+static void make_growing(void)
+{
+	area_at(AREA, 4 * 4096, MAP_GROWSDOWN);
+	fill();
+}
+
+static bool grows(void)
+{
+	bool ok = filled() && has_flag(AREA, " gd");
+
+	area[-4096] = 1; /* a page below its start */
+	return ok;
+}
+
+static void growing(void)
+{
+	struct task task = task_making(make_growing, grows);
+	struct image image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+
+	expect(pages_between(&image, &layout, AREA, AREA + 4 * 4096) == 4, "four pages");
+	round_trip(&task, &image);
+}
+
+static long number_in(const char *path)
+{
+	char text[32] = "";
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -1;
+	close(fd);
+	return atol(text);
+}
+
+static void ksm(const char *run)
+{
+	int fd = open("/sys/kernel/mm/ksm/run", O_WRONLY);
+
+	expect(write(fd, run, 1) == 1, "ksm");
+	close(fd);
+}
+
+static void make_mergeable(void)
+{
+	area_at(AREA, 64 * 4096, 0);
+	memset(area, 'K', area_bytes);
+	if (madvise(area, area_bytes, MADV_MERGEABLE))
+		_exit(99);
+}
+
+static bool mergeable(void)
+{
+	for (size_t at = 0; at < area_bytes; at++)
+		if (area[at] != 'K')
+			return false;
+	return has_flag(AREA, " mg");
+}
+
+static void merged(void)
+{
+	struct task task = task_making(make_mergeable, mergeable);
+	struct image image;
+
+	ksm("1");
+	for (int tries = 0; tries < 600 && number_in("/sys/kernel/mm/ksm/pages_sharing") < 60; tries++)
+		usleep(50000);
+	expect(number_in("/sys/kernel/mm/ksm/pages_sharing") >= 60, "pages that are merged");
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+	ksm("0");
+	expect(pages_between(&image, &layout, AREA, AREA + 64 * 4096) == 64, "64 pages");
 	round_trip(&task, &image);
 }
 
@@ -291,7 +365,7 @@ static void advice(void)
 static void unchanged(void)
 {
 	char path[64], before[8192], after[8192];
-	struct task task = child_with(make_protected, still_protected);
+	struct task task = task_making(make_protected, still_protected);
 	struct image image;
 	ssize_t n;
 	int fd;
@@ -316,12 +390,15 @@ static void unchanged(void)
 const struct test memory_tests[] = {
 	{ "memory: untouched and clean file pages are not in the image, private changes are", contents },
 	{ "memory: swapped-out pages are in the image", swapped },
-	{ "memory: version 1 splits a mapping of more than 32,767 pages", split1 },
+	{ "memory: version 1 splits a mapping of more than 32,767 pages, and it comes back whole", split1 },
 	{ "memory: version 2 splits its pages, and they come back whole", split2 },
 	{ "memory: huge pages", huge },
 	{ "memory: read-only and PROT_NONE mappings with contents", protection },
 	{ "memory: MADV_FREE", lazily_freed },
 	{ "memory: advice and mlock", advice },
+	{ "memory: mlockall(MCL_FUTURE) goes on", future_locks },
+	{ "memory: a mapping that grows downwards", growing },
+	{ "memory: pages that KSM has merged", merged },
 	{ "memory: dumping does not populate", unchanged },
 	{ NULL, NULL },
 };

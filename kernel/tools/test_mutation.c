@@ -110,20 +110,6 @@ static void make_base(struct base *b, pid_t pid, unsigned long flags)
 	image_free(&image);
 }
 
-/* The guest's processor has the instruction. */
-__attribute__((target("sse4.2"))) static uint32_t crc32c(const uint8_t *p, size_t n)
-{
-	uint64_t crc = ~0U, word;
-
-	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&word, p, 8);
-		crc = __builtin_ia32_crc32di(crc, word);
-	}
-	while (n--)
-		crc = __builtin_ia32_crc32qi(crc, *p++);
-	return ~crc;
-}
-
 static const uint64_t edges[] = {
 	0, 1, 2, 3, 7, 8, 0x7f, 0x80, 0xff, 0xfff, 0x1000, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000,
 	0xffffffff, 0x100000000, 0x7ffffffff000, 0x7fffffffffff, 0x800000000000, 0xffff800000000000,
@@ -294,11 +280,16 @@ static const struct base *base_of(const struct base *bases, long index)
 
 static void runner(const struct base *bases, uint64_t seed, long first, long end, struct tally *tally)
 {
+	char name[32];
+
 	for (long i = first; i < end; i += WORKERS) {
 		int error;
 
 		tally->index = i;
 		tally->begun++;
+		/* a report of the kernel says whose it is: this is the number to replay */
+		snprintf(name, sizeof(name), "image %ld", i);
+		prctl(PR_SET_NAME, name);
 		error = try_one(base_of(bases, i), &tally->works[i % BASES], seed, i);
 		tally->refused[error < 200 ? error : 199]++;
 	}

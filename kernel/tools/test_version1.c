@@ -95,6 +95,37 @@ static void twice(void)
 	image_free(&two);
 }
 
+static bool zeros(const struct image *image, size_t at, size_t bytes)
+{
+	while (bytes && !image->bytes[at])
+		at++, bytes--;
+	return !bytes;
+}
+
+#define PAD(at, type, field) zeros(&image, (at) + offsetof(struct type, field), sizeof(((struct type *)0)->field))
+
+static void padding(void)
+{
+	struct task task = task_stopped("/bin/task1", "ldt");
+	struct image image = dump_whole(task.pid, 0, &layout);
+	struct cr_vma vma;
+
+	task_kill(&task);
+	expect(PAD(layout.task, cr_task, pad), "zeros in TASK");
+	expect(PAD(layout.mm, cr_mm, pad0) && PAD(layout.mm, cr_mm, pad1), "zeros in MM");
+	expect(PAD(layout.cpu, cr_cpu, pad), "zeros in CPU");
+	for (int i = 0; i < layout.count; i++) {
+		const struct mapping *map = &layout.maps[i];
+		size_t name = map->name[0] ? strlen(map->name) + 1 + sizeof(struct cr_hdr) : 0;
+		size_t at = map->addrs - name - sizeof(vma);
+
+		memcpy(&vma, image.bytes + at, sizeof(vma));
+		expect(vma.vm_start == map->start, "a VMA record");
+		expect(PAD(at, cr_vma, pad0) && PAD(at, cr_vma, pad1), "zeros in VMA");
+	}
+	image_free(&image);
+}
+
 const struct test version1_tests[] = {
 	{ "version 1: a program checkpoints itself, its copy sees 0", self },
 	{ "version 1: LDT and TLS entries survive a self-checkpoint", self_ldt },
@@ -102,5 +133,6 @@ const struct test version1_tests[] = {
 	{ "version 1: LDT and TLS entries of a stopped task survive", other_ldt },
 	{ "version 1: a dumped task goes on after SIGCONT", goes_on },
 	{ "version 1: dumping changes nothing", twice },
+	{ "version 1: padding is zero", padding },
 	{ NULL, NULL },
 };

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Version 2: round trips of an ordinary program of glibc. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ktest.h"
@@ -105,10 +108,88 @@ static void sleeps(void)
 	task_goes_on(&copy, false, 43);
 }
 
+/* Descriptors of the LDT and of the 32-bit set_thread_area. */
+static void segments(void)
+{
+	char said[16] = "";
+	pid_t pid;
+	struct image image;
+	struct task copy;
+	int fd;
+
+	task_files();
+	pid = task1_with_files("ldt");
+	image = dump_whole(pid, CKPT_FLAG_VERSION2, &layout);
+	kill(pid, SIGKILL);
+	status_of(pid);
+	expect(layout.ldt && layout.tls, "LDT and TLS records");
+	copy = restart_image(&image, CKPT_FLAG_VERSION2);
+	task_wait_stopped(&copy);
+	kill(copy.pid, SIGCONT);
+	expect(task_end(&copy) == 42, "all segments and memory to be there");
+	fd = open("/tmp/said", O_RDONLY);
+	expect(read(fd, said, sizeof(said) - 1) > 0 && strstr(said, "copy"), "\"copy\" in its own file, not \"%s\"", said);
+	close(fd);
+	image_free(&image);
+}
+
+enum { MANY = 700 };
+
+static void make_many(void)
+{
+	struct sigevent quiet = { .sigev_notify = SIGEV_NONE };
+	union sigval value;
+	sigset_t set;
+	timer_t timer;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 3);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (int i = 0; i < MANY; i++) {
+		value.sival_int = i;
+		if (sigqueue(getpid(), SIGRTMIN + 3, value) || timer_create(CLOCK_MONOTONIC, &quiet, &timer))
+			_exit(99);
+	}
+}
+
+static bool still_many(void)
+{
+	static bool once;
+	const struct timespec now = { 0, 0 };
+	struct itimerspec at;
+	siginfo_t info;
+	sigset_t set;
+
+	if (once)
+		return true;
+	once = true;
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 3);
+	for (int i = 0; i < MANY; i++)
+		if (sigtimedwait(&set, &info, &now) != SIGRTMIN + 3 || info.si_value.sival_int != i ||
+		    syscall(SYS_timer_gettime, (long)i, &at))
+			return false;
+	return sigtimedwait(&set, &info, &now) == -1 && syscall(SYS_timer_gettime, (long)MANY, &at) == -1;
+}
+
+/* As many as RLIMIT_SIGPENDING allows, not as many as somebody thought enough. */
+static void many(void)
+{
+	struct task task = task_making(make_many, still_many), copy;
+	struct image image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+
+	task_kill(&task);
+	copy = restart_image(&image, CKPT_FLAG_VERSION2);
+	task_goes_on(&copy, true, 43);
+	image_free(&image);
+}
+
 const struct test version2_tests[] = {
 	{ "version 2: a stopped glibc program is dumped, killed and restarted from a pipe", other },
 	{ "version 2: a copy is dumped and restarted again", again },
 	{ "version 2: a glibc program checkpoints itself", self },
+	{ "version 2: LDT and TLS entries survive", segments },
+	{ "version 2: 700 pending signals and as many timers", many },
 	{ "version 2: a loop over the vdso's clock goes on", loop },
 	{ "version 2: a task inside nanosleep gets EINTR", sleeps },
 	{ NULL, NULL },
