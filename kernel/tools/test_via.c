@@ -149,6 +149,8 @@ static void version1(void)
 	task = task_stopped("/bin/task1", "ldt");
 	run = program_checkpoint(task.pid, "1", "--via", "kernel", false);
 	expect(run.status == 0 && image_parse(&run.image, &layout) && layout.version == 1, "an image: %s", run.said);
+	expect(says(&run, "version 1 does not carry: ") && says(&run, "open files") && !says(&run, "fs base"),
+	       "what is lost to be said, and nothing else: %s", run.said);
 	task_kill(&task);
 	copy = program_restart(&run.image, "--via", "kernel", status);
 	/* it looks for descriptors of its own that version 1 does not bring: that it runs is enough here */

@@ -180,7 +180,7 @@ void end(const Options& options, Tracee* tracee, const Status& status) {
 
 /**
  * The kernel writes the image; it takes a task in our trace stop for one that runs, and one that is in a job-control stop besides
- * for a stopped one, which both are after detach(). What it refuses it names in its log.
+ * for a stopped one, which both are after detach(). What it refuses, and what version 1 loses, it names in its log.
  */
 void checkpointThroughKernel(const Options& options, const Status& status) {
   surveyTask(options.pid, false, quiet());
@@ -193,7 +193,9 @@ void checkpointThroughKernel(const Options& options, const Status& status) {
   KernelLog log;
   const long crid = callCheckpoint(options.pid, options.fd, options.format);
   throwIfStopped();
-  if (crid < 0) throw checkpointRefused(crid, log.lastAbout(options.pid));
+  const std::string words = log.lastAbout(options.pid);
+  if (crid < 0) throw checkpointRefused(crid, words);
+  if (!words.empty()) status.warning(words);  // what version 1 does not carry
   if (options.ending == Ending::kRun) tracee.detach();
   status.event(JsonObject()
                    .text("event", "written")
