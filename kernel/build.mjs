@@ -104,8 +104,9 @@ function treePath() {
 }
 
 /**
- * What checkpatch says about our files, as the kernel's own style demands it. Left out: rules about calling ELF types
- * and kernel fields by their names, and about the version number that HEAD has to hold.
+ * What checkpatch says about our files and the patch, as the kernel's own style demands it. Left out: rules about calling
+ * ELF types and kernel fields by their names, about the version number that HEAD has to hold, and about what a mail has
+ * around a patch.
  *
  * @returns {string} empty when it has nothing to say
  */
@@ -119,27 +120,28 @@ export function checkStyle() {
 		'MACRO_ARG_REUSE',
 		'MACRO_ARG_PRECEDENCE',
 		'UNCOMMENTED_DEFINITION',
+		'DIFF_IN_COMMIT_MSG',
 	];
 	const files = ['ckpt', 'include'].flatMap((dir) =>
 		readdirSync(join(here, dir))
 			.filter((name) => /\.[ch]$/.test(name))
 			.map((name) => join(here, dir, name)),
 	);
-	const said = spawnSync(
-		'perl',
-		[
-			join(tree, 'scripts/checkpatch.pl'),
-			'--strict',
-			'--no-tree',
-			'--no-summary',
-			'--terse',
-			`--ignore=${ignored.join()}`,
-			'-f',
-			...files,
-		],
-		{ encoding: 'utf8', cwd: tree },
-	);
-	return said.stdout.trim();
+	const checkpatch = (...of) =>
+		spawnSync(
+			'perl',
+			[
+				join(tree, 'scripts/checkpatch.pl'),
+				'--strict',
+				'--no-tree',
+				'--no-summary',
+				'--terse',
+				`--ignore=${ignored.join()}`,
+				...of,
+			],
+			{ encoding: 'utf8', cwd: tree },
+		).stdout;
+	return (checkpatch('-f', ...files) + checkpatch('--no-signoff', join(here, 'hooks.patch'))).trim();
 }
 
 function wanted(fragments) {
