@@ -9,6 +9,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -133,6 +134,49 @@ static void segments(void)
 	image_free(&image);
 }
 
+static volatile int visits;
+
+static __attribute__((noinline)) void visited(void)
+{
+	visits++;
+}
+
+static void make_nothing(void)
+{
+}
+
+static bool visit(void)
+{
+	visited();
+	return true;
+}
+
+/* A debugger's breakpoint in the processor goes on in a copy, which has no debugger and dies of it. */
+static void breakpoints(void)
+{
+	struct task task = task_making(make_nothing, visit), copy;
+	struct cr2_regs regs;
+	struct image image;
+	int status;
+
+	ptrace(PTRACE_SEIZE, task.pid, 0, 0);
+	ptrace(PTRACE_INTERRUPT, task.pid, 0, 0);
+	waitpid(task.pid, &status, __WALL);
+	expect(!ptrace(PTRACE_POKEUSER, task.pid, offsetof(struct user, u_debugreg[0]), visited) &&
+	       !ptrace(PTRACE_POKEUSER, task.pid, offsetof(struct user, u_debugreg[7]), 1L), "a breakpoint");
+	image = dump_whole(task.pid, CKPT_FLAG_VERSION2, &layout);
+	ptrace(PTRACE_DETACH, task.pid, 0, 0);
+	task_kill(&task);
+	memcpy(&regs, image.bytes + layout.regs, sizeof(regs));
+	expect(regs.uses_debug && regs.debugreg0 == (unsigned long)visited && regs.debugreg7 & 1, "it to be in the image");
+	copy = restart_image(&image, CKPT_FLAG_VERSION2);
+	task_wait_stopped(&copy);
+	kill(copy.pid, SIGCONT);
+	status = task_end(&copy);
+	expect(status == 128 + SIGTRAP, "the copy to run into it, not status %d", status);
+	image_free(&image);
+}
+
 enum { MANY = 700 };
 
 static void make_many(void)
@@ -189,6 +233,7 @@ const struct test version2_tests[] = {
 	{ "version 2: a copy is dumped and restarted again", again },
 	{ "version 2: a glibc program checkpoints itself", self },
 	{ "version 2: LDT and TLS entries survive", segments },
+	{ "version 2: hardware breakpoints", breakpoints },
 	{ "version 2: 700 pending signals and as many timers", many },
 	{ "version 2: a loop over the vdso's clock goes on", loop },
 	{ "version 2: a task inside nanosleep gets EINTR", sleeps },
