@@ -305,7 +305,7 @@ static bool reap(pid_t pid, struct tally *tally)
 	long index = -1;
 	bool killed = false;
 	sigset_t child;
-	int status;
+	int status, stops = 0;
 
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
@@ -315,7 +315,8 @@ static bool reap(pid_t pid, struct tally *tally)
 		if (got == pid && !WIFSTOPPED(status))
 			return true;
 		if (got == pid) {
-			kill(pid, SIGKILL);
+			/* as the original was: what it does when it goes on is of interest, too */
+			kill(pid, stops++ < 3 ? SIGCONT : SIGKILL);
 			continue;
 		}
 		if (!killed && index != tally->index) {
