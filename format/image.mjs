@@ -80,7 +80,8 @@ export const enums = [
       ['NORESERVE', 0x8, 'MAP_NORESERVE'], ['DONTFORK', 0x10, 'MADV_DONTFORK'], ['DONTDUMP', 0x20, 'MADV_DONTDUMP'],
       ['WIPEONFORK', 0x40, 'MADV_WIPEONFORK'], ['HUGEPAGE', 0x80, 'MADV_HUGEPAGE'], ['NOHUGEPAGE', 0x100, 'MADV_NOHUGEPAGE'],
       ['MERGEABLE', 0x200, 'MADV_MERGEABLE'], ['SEQUENTIAL', 0x400, 'MADV_SEQUENTIAL'], ['RANDOM', 0x800, 'MADV_RANDOM'],
-      ['HEAP', 0x1000, 'the brk heap'], ['STACK', 0x2000, 'the stack of the main thread'], ['MAYSHARE', 0x4000, 'opened for sharing, mapped without write']],
+      ['HEAP', 0x1000, 'the brk heap'], ['STACK', 0x2000, 'the stack of the main thread'], ['MAYSHARE', 0x4000, 'opened for sharing, mapped without write'],
+      ['DROPPABLE', 0x8000, 'MAP_DROPPABLE: never has PAGES']],
   },
   { name: 'PATH_KIND', prefix: 'PATH_', doc: 'cr2_path.kind', values: [['EXE', 1, '/proc/PID/exe'], ['CWD', 2, 'working directory'], ['ROOT', 3, 'root directory']] },
   {
@@ -182,7 +183,7 @@ export const structs = [
     ['u32', 'count', 'pages, 1..PAGES_PER_RECORD_MAX'], ['u32', 'reserved', '0'], ['u64', 'reserved1', '0']] },
   { name: 'cr2_ldt', size: 8, versions: [2], doc: 'LDT: only where the task has one.', fields: [['u32', 'count', 'descriptors that follow, 1..LDT_ENTRIES_MAX'], ['u32', 'reserved', '0']] },
   { name: 'cr2_thread', size: 136, versions: [2], doc: 'THREAD2: what follows, up to the next THREAD2, TASK2 or TAIL2, is this thread\'s own.', fields: [
-    ['u32', 'tid', ''], ['u32', 'sched_policy', ''], ['s32', 'nice', ''], ['u32', 'sched_priority', ''], ['u64', 'sigmask', 'blocked signals'],
+    ['u32', 'tid', ''], ['u32', 'sched_policy', 'SCHED_, with SCHED_RESET_ON_FORK'], ['s32', 'nice', ''], ['u32', 'sched_priority', ''], ['u64', 'sigmask', 'blocked signals'],
     ['u64', 'altstack_sp', 'sigaltstack'], ['u64', 'altstack_bytes', ''], ['u32', 'altstack_flags', 'SS_ flags'], ['u32', 'rseq_sig', ''],
     ['u64', 'rseq_addr', '0: not registered'], ['u32', 'rseq_bytes', ''], ['u32', 'rseq_flags', ''], ['u64', 'robust_list_addr', ''], ['u64', 'robust_list_bytes', ''], ['u64', 'clear_child_tid', ''],
     ['u64', 'sched_deadline_ns', '0'], ['u32', 'io_priority', 'ioprio_get'], ['u32', 'reserved', '0'], ['char[16]', 'comm', 'name of the thread'], ['u64', 'reserved1', '0'], ['u64', 'reserved2', '0']] },

@@ -95,6 +95,7 @@
 #define CKPT_VMA2_F_HEAP 0x1000 /* the brk heap */
 #define CKPT_VMA2_F_STACK 0x2000 /* the stack of the main thread */
 #define CKPT_VMA2_F_MAYSHARE 0x4000 /* opened for sharing, mapped without write */
+#define CKPT_VMA2_F_DROPPABLE 0x8000 /* MAP_DROPPABLE: never has PAGES */
 
 /* cr2_path.kind */
 #define CKPT_PATH_EXE 0x1 /* /proc/PID/exe */
@@ -715,7 +716,7 @@ CKPT_ASSERT(CKPT_OFFSETOF(cr2_ldt, reserved) == 4, "cr2_ldt.reserved");
 /* THREAD2: what follows, up to the next THREAD2, TASK2 or TAIL2, is this thread's own. */
 struct cr2_thread {
 	__u32 tid;
-	__u32 sched_policy;
+	__u32 sched_policy; /* SCHED_, with SCHED_RESET_ON_FORK */
 	__s32 nice;
 	__u32 sched_priority;
 	__u64 sigmask; /* blocked signals */

@@ -69,6 +69,9 @@ void captureVdso(const Tracee& tracee, const std::vector<Mapping>& mappings, Cap
 /** Registers, XSAVE area, TLS, debug registers, signal mask, pending signals, rseq, robust list. */
 void captureThread(Tracee* tracee, Capture* capture);
 
+/** Refuses or warns of what an image has no place for, by calls in the task; it must be in the calling state. */
+void lookForUnsaved(Tracee* tracee, const Status& status, const Capture& capture);
+
 /** Actions, timers, alternate stack, LDT, brk and the like, by calls in the task; it must be in the calling state. */
 void captureByCalls(Tracee* tracee, const Status& status, Capture* capture);
 

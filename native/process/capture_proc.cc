@@ -2,6 +2,7 @@
 //
 // What /proc and calls from outside tell of a stopped task.
 #include <cpuid.h>
+#include <sched.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -193,12 +194,14 @@ void captureFromProc(pid_t pid, bool groupStopped, Capture* capture) {
   cr2_thread& thread = capture->thread;
   thread.tid = static_cast<__u32>(pid);
   thread.sched_policy = static_cast<__u32>(stat.number(41));
+  const int policy = sched_getscheduler(pid);  // shows what stat does not
+  if (policy >= 0) thread.sched_policy |= static_cast<__u32>(policy) & SCHED_RESET_ON_FORK;
   thread.sched_priority = static_cast<__u32>(stat.number(40));
   thread.nice = static_cast<__s32>(stat.signedNumber(19));
   long priority = syscall(SYS_ioprio_get, 1 /* IOPRIO_WHO_PROCESS */, pid);
   thread.io_priority = priority < 0 ? 0 : static_cast<__u32>(priority);
   copyText(thread.comm, comm);
-  if (thread.sched_policy == 6)
+  if ((thread.sched_policy & ~static_cast<__u32>(SCHED_RESET_ON_FORK)) == 6)
     throw ProcessError(kCannot, "process " + std::to_string(pid) + " runs under SCHED_DEADLINE",
                        "change its policy with chrt first");
 }

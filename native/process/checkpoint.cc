@@ -151,6 +151,7 @@ void captureAll(Tracee* tracee, const Status& status, Capture* capture) {
   options.wantLanding = true;
   tracee->beginCalls(options);
   captureByCalls(tracee, status, capture);
+  lookForUnsaved(tracee, status, *capture);
   tracee->endCalls();
 }
 

@@ -27,7 +27,7 @@ struct Piece {
 void privatePages(const Pagemap& pagemap, const Mapping& mapping, std::vector<uint64_t>* pages) {
   if (mapping.vdso())
     for (uint64_t page = mapping.map.start; page < mapping.map.end; page += kPageBytes) pages->push_back(page);
-  else if (!mapping.map.shared) pagemap.privatePages(mapping.map.start, mapping.map.end, pages);
+  else if (mapping.hasPages()) pagemap.privatePages(mapping.map.start, mapping.map.end, pages);
 }
 
 /** A mapping with more pages than an s16 counts becomes several neighbours; the kernel merges them again. */
@@ -144,16 +144,6 @@ void writeCpu(const Capture& capture, __u32 id, RecordWriter* writer) {
   writer->record(CKPT_REC_CPU, id, &cpu, sizeof cpu);
 }
 
-/** PKRU in an XSAVE area of this machine; the default where it has none. */
-uint32_t protectionKeys(const std::vector<uint8_t>& area, uint64_t used) {
-  uint32_t rights = kPkruDefault;
-  const uint32_t offset = pkruOffset();
-  if (offset == 0 || offset + sizeof rights > area.size()) return rights;
-  if (!(used & kXfeaturePkru)) return 0;
-  memcpy(&rights, area.data() + offset, sizeof rights);
-  return rights;
-}
-
 /**
  * Whether a component beyond x87, SSE and protection keys holds something. A processor may say that one is in use that is as it was at
  * the start, all zeros; an emulated one always says so.
@@ -185,7 +175,7 @@ void refuseVersion1(const Capture& capture, const Status& status) {
   lose(r.fs_base != 0, "the base of fs (thread-local storage)");
   lose(r.gs_base != 0, "the base of gs");
   lose(extendedState(capture.xstate, used), "AVX or other extended registers");
-  lose(protectionKeys(capture.xstate, used) != kPkruDefault, "rights of protection keys");
+  lose(protectionKeyRights(capture.xstate) != kPkruDefault, "rights of protection keys");
   if (!lost.empty())
     throw ProcessError(kCannot,
                        "an image of version 1 would lose " + lost + " of process " + std::to_string(capture.task.pid),

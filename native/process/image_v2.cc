@@ -35,6 +35,7 @@ __u32 vmaFlags(const Mapping& mapping) {
   __u32 flags = 0;
   for (const auto& known : kFlags)
     if (mapping.vmFlags & known.vm) flags |= known.flag;
+  if (mapping.droppable) flags |= CKPT_VMA2_F_DROPPABLE;
   if (mapping.map.special("[heap]")) flags |= CKPT_VMA2_F_HEAP;
   if (mapping.map.special("[stack]")) flags |= CKPT_VMA2_F_STACK;
   return flags;
@@ -69,7 +70,7 @@ void writeMemory(const Tracee& tracee, const Pagemap& pagemap, const Capture& ca
   for (const Mapping& mapping : capture.mappings) {
     if (mapping.ofKernel()) continue;
     writeVma(mapping, id, writer);
-    if (mapping.map.shared) continue;
+    if (!mapping.hasPages()) continue;
     addresses.clear();
     pagemap.privatePages(mapping.map.start, mapping.map.end, &addresses);
     for (size_t first = 0; first < addresses.size(); first += kPagesPerRecord) {

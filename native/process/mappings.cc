@@ -36,6 +36,7 @@ void parseVmFlags(const std::string& line, Mapping* mapping) {
   while (in >> flag) {
     if (flag == "um" || flag == "uw" || flag == "ui") mapping->uffd = true;
     if (flag == "sl") mapping->sealed = true;
+    if (flag == "dp") mapping->droppable = true;
     if (flag == "ss") mapping->shadowStack = true;
     for (const FlagName& known : kFlagNames)
       if (flag == known.name) mapping->vmFlags |= known.bit;

@@ -23,12 +23,18 @@ struct Mapping {
   bool uffd = false;     // registered with a userfaultfd
   bool sealed = false;   // mseal
   bool shadowStack = false;
+  bool droppable = false;  // MAP_DROPPABLE
   int protectionKey = 0;
   struct stat file = {};  // of the mapped file, zero for anonymous memory
   std::vector<uint8_t> buildId;
   std::string path;  // of the file, "" for anonymous memory
 
   bool ofFile() const { return !path.empty(); }
+  /**
+   * Pages of its own that a checkpoint saves. Those of MAP_DROPPABLE memory may be zero at any time, and hold what must not exist twice:
+   * the state of vgetrandom's generators, which two copies would go on with alike.
+   */
+  bool hasPages() const { return !map.shared && !droppable; }
   bool vdso() const { return map.special("[vdso]"); }
   /** Mappings that the kernel makes and a restart gets from its own kernel: vdso, vvar, vvar_vclock, vsyscall. */
   bool ofKernel() const;

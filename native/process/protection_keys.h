@@ -8,6 +8,8 @@
 #include <cpuid.h>
 
 #include <cstdint>
+#include <cstring>
+#include <vector>
 
 namespace ckpt {
 
@@ -20,6 +22,19 @@ constexpr uint32_t kPkruDefault = 0x55555554;
 inline uint32_t pkruOffset() {
   unsigned bytes = 0, offset = 0, c = 0, d = 0;
   return __get_cpuid_count(0xd, kPkruComponent, &bytes, &offset, &c, &d) && bytes ? offset : 0;
+}
+
+/** PKRU in an XSAVE area of this machine; the default where it has none. */
+inline uint32_t protectionKeyRights(const std::vector<uint8_t>& area) {
+  constexpr size_t kXstateBv = 512;
+  uint32_t rights = kPkruDefault;
+  uint64_t used = 0;
+  const uint32_t offset = pkruOffset();
+  if (offset == 0 || offset + sizeof rights > area.size()) return rights;
+  memcpy(&used, area.data() + kXstateBv, sizeof used);
+  if (!(used & kXfeaturePkru)) return 0;
+  memcpy(&rights, area.data() + offset, sizeof rights);
+  return rights;
 }
 
 }  // namespace ckpt

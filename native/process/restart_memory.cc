@@ -17,6 +17,7 @@ namespace ckpt {
 namespace {
 
 constexpr size_t kRunsPerCall = 512;
+constexpr uint64_t kMapDroppable = 8;  // MAP_DROPPABLE, instead of MAP_PRIVATE
 
 std::string rangeText(const ImageMapping& mapping) {
   char text[64];
@@ -73,8 +74,14 @@ void RestartMemory::mapping(const ImageMapping& mapping) {
   if (vma.flags & CKPT_VMA2_F_GROWSDOWN) flags |= MAP_GROWSDOWN;
   if (vma.flags & CKPT_VMA2_F_NORESERVE) flags |= MAP_NORESERVE;
   const uint64_t offset = mapping.hasFile() ? vma.pgoff * CKPT_PAGE_BYTES : 0;
-  const long at = child_.must("make the " + rangeText(mapping), SYS_mmap, vma.start, vma.end - vma.start, vma.prot,
-                              flags, static_cast<uint64_t>(static_cast<int64_t>(fd)), offset);
+  const auto map = [&](uint64_t how) {
+    return child_.tracee().call(SYS_mmap, vma.start, vma.end - vma.start, vma.prot, how,
+                                static_cast<uint64_t>(static_cast<int64_t>(fd)), offset);
+  };
+  long at = vma.flags & CKPT_VMA2_F_DROPPABLE ? map((flags & ~uint64_t{MAP_PRIVATE}) | kMapDroppable) : map(flags);
+  // A kernel before 6.11 has no such memory; plain memory serves, only that its pages may be swapped out.
+  if (at < 0 && vma.flags & CKPT_VMA2_F_DROPPABLE) at = map(flags);
+  if (at < 0) throw ProcessError::system(kCannot, "cannot make the " + rangeText(mapping), "", static_cast<int>(-at));
   if (static_cast<uint64_t>(at) != vma.start)
     throw ProcessError(kCannot, rangeText(mapping) + " does not come to its address");
   if (mapping.hasFile() && codePath_.empty() && image_.mm.start_code >= vma.start && image_.mm.start_code < vma.end)

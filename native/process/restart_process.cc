@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The state of the process: layout, directories, attributes, limits, credentials.
+// The state of the process: layout, directories, attributes, scheduling, limits.
 
 #include <elf.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -15,7 +14,6 @@
 #include <csignal>
 #include <cstring>
 
-#include "process/open_as_task.h"
 #include "process/restart_state.h"
 
 namespace ckpt {
@@ -183,41 +181,6 @@ void RestartState::limits() {
     if (getrlimit(resource, &ours) == 0) limit.rlim_max = std::min(limit.rlim_max, ours.rlim_max);
     if (prlimit(child_.pid(), resource, &limit, nullptr) != 0)
       status_.warning("cannot set resource limit " + std::to_string(i) + ": " + strerror(errno));
-  }
-}
-
-void RestartState::credentials() {
-  if (image_.version == 1) return;
-  if (geteuid() == 0) capabilities();
-  if (!changesUser(image_)) return;
-  const cr2_creds& creds = image_.creds;
-  child_.must("set the groups", SYS_setgroups, image_.groups.size(),
-              child_.put(image_.groups.data(), image_.groups.size() * sizeof(uint32_t)));
-  child_.must("set the group", SYS_setresgid, creds.gid[0], creds.gid[1], creds.gid[2]);
-  child_.must("set the user", SYS_setresuid, creds.uid[0], creds.uid[1], creds.uid[2]);
-}
-
-/** Takes away what we have and the task had not; never gives. */
-void RestartState::capabilities() {
-  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct data[2] = {};
-  if (syscall(SYS_capget, &header, data) != 0) throw ProcessError::system(kFailed, "cannot read the capabilities");
-  const cr2_creds& creds = image_.creds;
-  const auto both = [](uint32_t low, uint32_t high) { return low | (uint64_t{high} << 32); };
-  const uint64_t permitted = both(data[0].permitted, data[1].permitted);
-  const uint64_t kept = permitted & creds.cap_permitted;
-  // A user change takes all capabilities away by itself, and needs some of them until then.
-  if (!changesUser(image_) && kept != permitted) {
-    for (int i = 0; i < 64; i++)
-      if (!(creds.cap_bounding >> i & 1) && i <= 40)
-        child_.tracee().call(SYS_prctl, PR_CAPBSET_DROP, static_cast<uint64_t>(i));
-    for (int i = 0; i < 2; i++) {
-      data[i].permitted = static_cast<uint32_t>(kept >> (32 * i));
-      data[i].effective = static_cast<uint32_t>((kept & creds.cap_effective) >> (32 * i));
-      data[i].inheritable &= static_cast<uint32_t>(creds.cap_inheritable >> (32 * i));
-    }
-    const uint64_t at = child_.put(&header, sizeof header);
-    child_.must("give up capabilities", SYS_capset, at, child_.put(data, sizeof data, sizeof header));
   }
 }
 

@@ -53,9 +53,13 @@ class RestartState {
   void attributes();
   void scheduling();
   void limits();
-  void credentials();
-  void capabilities();
   void afterCredentials();
+  // restart_credentials.cc
+  void credentials();
+  void groups();
+  void boundingSet();
+  void user();
+  void capabilities();
   // restart_signals.cc
   void actions();
   void intervalTimers();

@@ -68,6 +68,8 @@ void surveySharing(pid_t pid, const Refuse& refuse) {
       refuse("shares its memory with " + name + " (vfork or CLONE_VM)", "wait until they have parted");
     if (syscall(SYS_kcmp, pid, other, KCMP_FILES, 0, 0) == 0)
       refuse("shares its file descriptors with " + name + " (CLONE_FILES)", "");
+    if (syscall(SYS_kcmp, pid, other, KCMP_FS, 0, 0) == 0)
+      refuse("shares its working directory and umask with " + name + " (CLONE_FS)", "");
   });
 }
 
@@ -93,6 +95,9 @@ void surveyTask(pid_t pid, bool tracedByUs, const Status& status) {
     refuse("has a child (process " + child + ")", "only processes without children are supported");
   if (!field("Seccomp").empty() && field("Seccomp") != "0") refuse("is under seccomp", "its filters cannot be saved");
   if (field("x86_Thread_features").find("shstk") != std::string::npos) refuse("has a shadow stack (CET)", "");
+
+  if (std::string mask = field("untag_mask"); !mask.empty() && strtoull(mask.c_str(), nullptr, 16) != ~uint64_t{0})
+    refuse("uses tagged addresses (LAM)", "its copy could not");
 
   Fd exe(open(procPath(pid, "exe").c_str(), O_RDONLY | O_CLOEXEC));
   struct stat file;

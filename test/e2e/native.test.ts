@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Random, records, seed } from '../support/images.js';
 import { checkpoint, failedRestart, restart, startCheckpoint } from '../support/native.js';
 import { cleanUp, isAlive, peek, stateOf } from '../support/processes.js';
-import { corners, programs, reader, Run, v1, type Program } from '../support/programs.js';
+import { corners, identities, programs, reader, Run, v1, type Program } from '../support/programs.js';
 
 let run: Run | undefined;
 
@@ -28,7 +28,7 @@ function formats(program: Program): readonly string[] {
   return program.v1 ? ['2', '1'] : ['2'];
 }
 
-const cases = [...programs, ...corners].flatMap((program) =>
+const cases = [...programs, ...corners, ...identities].flatMap((program) =>
   formats(program).map((format) => ({ program, format, name: `${program.name}, version ${format}` })),
 );
 

@@ -3,7 +3,7 @@
 // The programs to be checkpointed, without a checkpoint: each finds its own state right, and looking at /proc changes nothing.
 import { afterEach, describe, it } from 'vitest';
 import { cleanUp } from '../support/processes.js';
-import { corners, programs, refusals, refused, Run } from '../support/programs.js';
+import { corners, identities, programs, refusals, refused, Run } from '../support/programs.js';
 
 let run: Run | undefined;
 
@@ -13,10 +13,13 @@ afterEach(async () => {
   run = undefined;
 });
 
-describe.each([...programs, ...corners, ...refusals.map(([state]) => refused(state))])('$name', (program) => {
-  it('runs through without a checkpoint', async () => {
-    run = await Run.start(program);
-    await run.untouchedBy(() => Promise.resolve());
-    await run.finish(run.original);
-  });
-});
+describe.each([...programs, ...corners, ...identities, ...refusals.map(([state]) => refused(state))])(
+  '$name',
+  (program) => {
+    it('runs through without a checkpoint', async () => {
+      run = await Run.start(program);
+      await run.untouchedBy(() => Promise.resolve());
+      await run.finish(run.original);
+    });
+  },
+);

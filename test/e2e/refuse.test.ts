@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // States that cannot be carried yet: refused by name with exit code 5 before anything changed, in the task or in the store.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkpoint, startCheckpoint } from '../support/native.js';
@@ -34,6 +34,22 @@ describe.each(refusals.map(([state, names]) => ({ state, names })))('$state', ({
     expect(first).toMatch(names);
     expect(hints.length).toBeLessThanOrEqual(1);
     await store.expectWhole([]);
+    await run.finish(run.original);
+  });
+});
+
+describe('a setting that an image has no place for', () => {
+  it('is warned about, and nothing is where there is none', async () => {
+    const run = await scene.start(v1);
+    const image = join(run.dir, 'image');
+    const warnings = async (): Promise<unknown[]> =>
+      (await checkpoint(run.original.pid, image)).events
+        .filter(({ event }) => event === 'warning')
+        .map(({ text }) => text);
+    expect(await warnings()).toEqual([]);
+    const filter = Number(readFileSync('/proc/self/coredump_filter', 'latin1').replace(/^/, '0x'));
+    writeFileSync(`/proc/${run.original.pid}/coredump_filter`, `0x${(filter ^ 1).toString(16)}`);
+    expect(await warnings()).toEqual([expect.stringMatching(/does not carry its core dump filter/)]);
     await run.finish(run.original);
   });
 });

@@ -146,6 +146,37 @@ static void locked_check(void) {
   MUST(munmap(more, PAGE) == 0);
 }
 
+// Memory that may become zero at any time. What is in it, the state of random number generators as a rule, is not for copies.
+static pid_t first_parent;
+static int is_copy(void) { return getppid() != first_parent; }
+static int droppable(void* address) {
+  FILE* smaps = fopen("/proc/self/smaps", "r");
+  char line[4352];
+  unsigned long start, end;
+  int inside = 0, found = 0;
+  while (fgets(line, sizeof line, smaps)) {
+    if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+      inside = start <= (unsigned long)address && (unsigned long)address < end;
+    if (inside && !strncmp(line, "VmFlags:", 8)) found = strstr(line, " dp") != NULL;
+  }
+  fclose(smaps);
+  return found;
+}
+
+static void droppable_set(void) {
+  first_parent = getppid();
+  memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, 8 /* MAP_DROPPABLE */ | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return;  // a kernel before 6.11 has none
+  MUST(droppable(memory));
+  strcpy(memory, "secret");
+}
+
+static void droppable_check(void) {
+  if (memory == MAP_FAILED) return;
+  MUST(droppable(memory));
+  if (is_copy()) MUST(memory[0] == 0);
+}
+
 // A task without a vdso: it must not get one.
 static unsigned long vdso_start, vdso_end;
 static void no_vdso_set(void) {
@@ -199,8 +230,6 @@ static void rseq_check(void) {
 
 // System calls back to back, and sleeps that no checkpoint may interrupt in the original.
 static int zero_fd, null_fd;
-static pid_t first_parent;
-static int is_copy(void) { return getppid() != first_parent; }
 static void hammer_set(void) {
   first_parent = getppid();
   zero_fd = open("/dev/zero", O_RDONLY);
@@ -253,14 +282,14 @@ static void timers_check(void) {
 
 static void batch_set(void) {
   struct sched_param parameters = {0};
-  MUST(sched_setscheduler(0, SCHED_BATCH, &parameters) == 0);
+  MUST(sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &parameters) == 0);
   cpu_set_t one;
   CPU_ZERO(&one);
   CPU_SET(0, &one);
   MUST(sched_setaffinity(0, sizeof one, &one) == 0);
 }
 
-static void batch_check(void) { MUST(sched_getscheduler(0) == SCHED_BATCH); }
+static void batch_check(void) { MUST(sched_getscheduler(0) == (SCHED_BATCH | SCHED_RESET_ON_FORK)); }
 
 // A process of another user, as root restarts it: it must not come back with root's rights.
 static void user_set(void) {
@@ -304,6 +333,7 @@ static const struct {
     {"many-mappings", many_set, many_check},
     {"huge-pages", huge_set, huge_check},
     {"mlockall", locked_set, locked_check},
+    {"droppable", droppable_set, droppable_check},
     {"no-vdso", no_vdso_set, no_vdso_check},
     {"rseq", rseq_set, rseq_check},
     {"hammer", hammer_set, hammer_check},

@@ -7,9 +7,11 @@
 #include <linux/userfaultfd.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,6 +34,17 @@ static void* second_thread(void* unused) {
   (void)unused;
   while (!control.go) usleep(2000);
   return NULL;
+}
+
+/** A grandchild with our working directory, which is nobody's child when its parent has ended. It ends when we have. */
+static void share_directory(void) {
+  pid_t self = getpid(), parent = syscall(SYS_clone, CLONE_FS | SIGCHLD, NULL, NULL, NULL, 0);
+  if (parent == 0) {
+    if (syscall(SYS_clone, CLONE_FS | SIGCHLD, NULL, NULL, NULL, 0) == 0)
+      while (kill(self, 0) == 0) usleep(10000);
+    _exit(0);
+  }
+  MUST(waitpid(parent, NULL, 0) == parent);
 }
 
 static void check(void) {
@@ -63,6 +76,12 @@ int main(int argc, char** argv) {
   if (!strcmp(how, "threads")) MUST(pthread_create(&thread, NULL, second_thread, NULL) == 0);
   else if (!strcmp(how, "shared-anonymous")) memory = mapped(MAP_SHARED | MAP_ANONYMOUS, -1);
   else if (!strcmp(how, "shared-file")) memory = mapped(MAP_SHARED, new_file());
+  else if (!strcmp(how, "shared-system-v")) {
+    int id = shmget(IPC_PRIVATE, 8192, IPC_CREAT | 0600);
+    memory = shmat(id, NULL, 0);
+    MUST(shmctl(id, IPC_RMID, NULL) == 0 && memory != (void*)-1);
+    memory[0] = 'x';
+  } else if (!strcmp(how, "shared-directory")) share_directory();
   else if (!strcmp(how, "shared-file-closed")) {
     int file = new_file();
     memory = mapped(MAP_SHARED, file);
@@ -84,7 +103,15 @@ int main(int argc, char** argv) {
     struct sock_filter allow[] = {{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
     struct sock_fprog program = {1, allow};
     MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
-  } else if (!strcmp(how, "epoll")) fd = epoll_create1(0);
+  } else if (!strcmp(how, "trap-tsc")) MUST(prctl(PR_SET_TSC, PR_TSC_SIGSEGV) == 0);
+  else if (!strcmp(how, "trap-cpuid")) MUST(syscall(SYS_arch_prctl, 0x1012 /* ARCH_SET_CPUID */, 0) == 0);
+  else if (!strcmp(how, "key")) MUST(pkey_alloc(0, PKEY_DISABLE_WRITE) > 0);
+  else if (!strcmp(how, "key-memory")) {
+    memory = mapped(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    MUST(pkey_mprotect((void*)memory, 8192, PROT_READ | PROT_WRITE, pkey_alloc(0, 0)) == 0);
+  } else if (!strcmp(how, "flock")) fd = new_file(), MUST(flock(fd, LOCK_SH) == 0);
+  else if (!strcmp(how, "lease")) fd = new_file(), MUST(fcntl(fd, F_SETLEASE, F_WRLCK) == 0);
+  else if (!strcmp(how, "epoll")) fd = epoll_create1(0);
   else if (!strcmp(how, "eventfd")) fd = eventfd(0, 0);
   else if (!strcmp(how, "timerfd")) fd = timerfd_create(CLOCK_MONOTONIC, 0);
   else if (!strcmp(how, "inotify")) fd = inotify_init();
@@ -110,8 +137,9 @@ int main(int argc, char** argv) {
     fd = new_file(), MUST(unlink(path) == 0), close(new_file() /* another inode */);
   else if (!strcmp(how, "proc-file")) fd = open("/proc/self/status", O_RDONLY);
   else BAD("no such state: %s", how);
-  const int wants_fd = strncmp(how, "shared", 6) && strcmp(how, "threads") && strcmp(how, "child") &&
-                       strcmp(how, "zombie") && strcmp(how, "seccomp") && strcmp(how, "deleted-mapping");
+  const int wants_fd = strncmp(how, "shared", 6) && strncmp(how, "trap", 4) && strncmp(how, "key", 3) &&
+                       strcmp(how, "threads") && strcmp(how, "child") && strcmp(how, "zombie") &&
+                       strcmp(how, "seccomp") && strcmp(how, "deleted-mapping");
   if (wants_fd && fd < 0) {
     say("skip: this kernel or user cannot make the state %s: errno %d", how, errno);
     return 77;

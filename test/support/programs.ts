@@ -174,6 +174,7 @@ export const corners: readonly Program[] = [
   'many-mappings',
   'huge-pages',
   'mlockall',
+  'droppable',
   'no-vdso',
   'rseq',
   'hammer',
@@ -182,12 +183,40 @@ export const corners: readonly Program[] = [
   'user',
 ].map(corner);
 
+/** Who a task is, where root restarts it. */
+export const identities: readonly Program[] = [
+  'group',
+  'bounding',
+  'some-rights',
+  'rights-given-up',
+  'user-without-bounds',
+  'files',
+].map((name) => ({ ...compiled('identity', () => [name]), name: `identity ${name}` }));
+
+/** Whether every processor here has a feature, by its name in /proc/cpuinfo. */
+function processorHas(feature: string): boolean {
+  return new RegExp(`^flags\\s.*\\b${feature}\\b`, 'm').test(readFileSync('/proc/cpuinfo', 'latin1'));
+}
+
 /** States that a checkpoint refuses, and what its words must name. */
 export const refusals: readonly (readonly [state: string, names: RegExp])[] = [
   ['threads', /thread/i],
   ['shared-anonymous', /shared/i],
   ['shared-file', /shared/i],
   ['shared-file-closed', /shared/i],
+  ['shared-system-v', /System V/],
+  ['shared-directory', /CLONE_FS/],
+  ['trap-tsc', /PR_SET_TSC/],
+  // Only some processors can.
+  ...(processorHas('cpuid_fault') ? [['trap-cpuid', /ARCH_SET_CPUID/] as const] : []),
+  ...(processorHas('ospke')
+    ? ([
+        ['key', /protection key/],
+        ['key-memory', /protection key/],
+      ] as const)
+    : []),
+  ['flock', /lock/],
+  ['lease', /lease/],
   ['socket', /socket/i],
   ['socketpair', /socket/i],
   ['pipe', /pipe/i],

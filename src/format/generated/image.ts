@@ -135,6 +135,8 @@ export const Vma2Flag = {
   STACK: 0x2000,
   /** opened for sharing, mapped without write */
   MAYSHARE: 0x4000,
+  /** MAP_DROPPABLE: never has PAGES */
+  DROPPABLE: 0x8000,
 } as const;
 
 /** cr2_path.kind */
@@ -1382,6 +1384,7 @@ export function encodeCr2Ldt(value: Partial<Cr2Ldt>): Buffer {
 /** THREAD2: what follows, up to the next THREAD2, TASK2 or TAIL2, is this thread's own. */
 export interface Cr2Thread {
   tid: number;
+  /** SCHED_, with SCHED_RESET_ON_FORK */
   schedPolicy: number;
   nice: number;
   schedPriority: number;
