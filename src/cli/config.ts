@@ -3,7 +3,7 @@
 // Settings: a config file, then the environment, then flags; the later wins.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { CkptError } from '../format/errors.js';
 import { pageHashes, type PageHash } from '../format/events.js';
 import { prunePeriods, type PrunePolicy } from '../prune.js';
@@ -76,9 +76,14 @@ export const settings: Readonly<Record<Name, Setting>> = {
 
 type Partly = Partial<Record<Name, string | number>>;
 
+/** A base directory of the XDG specification, by which an empty or a relative one counts as not set. */
+function baseDirectory(variable: string | undefined, ...inHome: string[]): string {
+  return variable !== undefined && isAbsolute(variable) ? variable : join(homedir(), ...inHome);
+}
+
 /** $XDG_CONFIG_HOME/ckpt/config.json. */
 export function defaultConfigPath(env: NodeJS.ProcessEnv): string {
-  return join(env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'ckpt', 'config.json');
+  return join(baseDirectory(env['XDG_CONFIG_HOME'], '.config'), 'ckpt', 'config.json');
 }
 
 /** $XDG_CONFIG_HOME/ckpt/keys.json. */
@@ -88,7 +93,7 @@ export function defaultKeys(env: NodeJS.ProcessEnv): string {
 
 /** $XDG_DATA_HOME/ckpt. */
 export function defaultStore(env: NodeJS.ProcessEnv): string {
-  return join(env['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'ckpt');
+  return join(baseDirectory(env['XDG_DATA_HOME'], '.local', 'share'), 'ckpt');
 }
 
 function fromFile(path: string): { values: Partly; retention: PrunePolicy } {
@@ -127,14 +132,14 @@ function isSetting(name: string): name is Name {
 
 /**
  * Settings from all sources. `flags` has the texts of the command line; `configPath` is --config or CKPT_CONFIG, which must exist,
- * else the default one, which need not. CkptError `usage` names the source of a bad value.
+ * else the default one, which need not. An empty variable counts as not set. CkptError `usage` names the source of a bad value.
  */
 export function resolveSettings(
   flags: Partial<Record<Name, string>>,
   configPath: string | undefined,
   env = process.env,
 ): Settings {
-  const explicit = configPath ?? env['CKPT_CONFIG'];
+  const explicit = configPath ?? (env['CKPT_CONFIG'] || undefined);
   const path = explicit ?? defaultConfigPath(env);
   const file = explicit !== undefined || existsSync(path) ? fromFile(path) : { values: {}, retention: {} };
   const merged: Partly = file.values;

@@ -151,7 +151,9 @@ export function contextOf(command: Command): Context {
   for (let at = command; at.parent; at = at.parent) names.unshift(at.name());
   const source = (name: string): string | undefined => command.getOptionValueSourceWithGlobals(name);
   const local = source('store') === 'cli' && source('remote') !== 'cli';
-  return new Context(command.optsWithGlobals<GlobalOptions>(), names.join(' '), local);
+  // Commander fills options in from the environment too; what that means is for the settings to say.
+  const typed = Object.entries(command.optsWithGlobals<GlobalOptions>()).filter(([name]) => source(name) !== 'env');
+  return new Context(Object.fromEntries(typed), names.join(' '), local);
 }
 
 /** How words refer to a checkpoint. */

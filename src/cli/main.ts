@@ -19,17 +19,20 @@ function report(error: unknown, json: boolean, code: number): void {
 /** Runs a command line (without node and script) and resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   // A reader that went away (| head) ends us as it would any filter, without a stack trace.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === 'EPIPE' ? 0 : exitCodes.failed),
-  );
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    report(new Error(`cannot write to standard output: ${error.message}`), asJson(), exitCodes.failed);
+    process.exit(exitCodes.failed);
+  });
   const program = buildProgram();
+  const asJson = (): boolean => program.opts<{ json?: boolean }>().json ?? false;
   try {
     await program.parseAsync(args, { from: 'user' });
     return typeof process.exitCode === 'number' ? process.exitCode : 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage; // it has said why already
     const { cause, code } = error instanceof CommandFailure ? error : { cause: error, code: exitCodeOf(error) };
-    report(cause, program.opts<{ json?: boolean }>().json ?? false, code);
+    report(cause, asJson(), code);
     return code;
   }
 }

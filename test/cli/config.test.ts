@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { resolveSettings } from '../../src/cli/config.js';
+import { defaultConfigPath, defaultStore, resolveSettings } from '../../src/cli/config.js';
 
 let dir: string;
 beforeAll(() => {
@@ -27,6 +27,14 @@ test('without anything: the XDG data directory and the embedded log', () => {
     retention: {},
     keys: `${dir}/ckpt/keys.json`,
   });
+});
+
+test('an empty variable is none, and a base directory is absolute', () => {
+  const env = { XDG_CONFIG_HOME: '', XDG_DATA_HOME: '', CKPT_STORE: '', CKPT_LOG: '', CKPT_CONFIG: '' };
+  const share = join(homedir(), '.local', 'share', 'ckpt');
+  expect(resolveSettings({}, undefined, env)).toMatchObject({ store: share, log: 'embedded' });
+  expect(defaultConfigPath(env)).toBe(join(homedir(), '.config', 'ckpt', 'config.json'));
+  expect(defaultStore({ XDG_DATA_HOME: 'not/absolute' })).toBe(share);
 });
 
 test('the file says what prune keeps', () => {
