@@ -21,7 +21,7 @@ function bashValue(kind, choices) {
     case 'pid':
       return `COMPREPLY=($(compgen -W "$(cd /proc && echo [0-9]*)" -- "$cur"))`;
     case 'checkpoint':
-      return `COMPREPLY=($(compgen -W "@last $(_ckpt_checkpoints)" -- "$cur"))`;
+      return '_ckpt_offer "$cur" < <(echo @last; _ckpt_checkpoints)';
     default:
       return 'COMPREPLY=()';
   }
@@ -47,7 +47,16 @@ export function bash(tree) {
   const globals = tree.options.filter((o) => o.takesValue);
   return `${banner}
 _ckpt_checkpoints() {
-  ${checkpoints}
+  ${checkpoints.replace('ckpt ', 'ckpt "${settings[@]}" ')}
+}
+
+# Offers the lines that begin as the word does. A checkpoint's name may be anybody's, and compgen -W would run what is in it.
+_ckpt_offer() {
+  local line
+  COMPREPLY=()
+  while IFS= read -r line; do
+    [[ $line == "$1"* ]] && COMPREPLY+=("$line")
+  done
 }
 
 _ckpt_complete() {
@@ -63,19 +72,23 @@ ${globals.map((o) => `        ${names(o).join('|')}) ${bashValue(o.kind, o.choic
 }
 
 _ckpt() {
-  local word command= index
+  local word command= index settings=()
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=\${COMP_WORDS[index]}
     case $word in
-      ${globals.flatMap(names).join('|') || '--'}) ((index++)) ;;
+      # Also behind the command: what is offered is out of the store that is meant.
+      ${globals.flatMap(names).join('|') || '--'})
+        settings+=("$word" "\${COMP_WORDS[index + 1]/#\\~/$HOME}")
+        ((index++)) ;;
       -*) ;;
-      *) command=$word; break ;;
+      *) [[ $command ]] || command=$word ;;
     esac
   done
   _ckpt_complete "$command" "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD - 1]}"
 }
 
 _ckpt_ingest() {
+  local settings=()
   _ckpt_complete ingest "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD - 1]}"
 }
 

@@ -12,6 +12,7 @@ import { exitCodes, stoppedBy } from './exit-code.js';
 import { resolveSettings, type Settings } from './config.js';
 import { toJson } from '../json.js';
 import { Progress } from './progress.js';
+import { visible, visibleLines } from './text.js';
 
 /** Options that every command has. */
 interface GlobalOptions {
@@ -121,12 +122,12 @@ export class Context {
 
   /** Words, for standard error; --quiet silences them. */
   say(text: string): void {
-    if (!this.quiet) process.stderr.write(`${text}\n`);
+    if (!this.quiet) process.stderr.write(`${visibleLines(text)}\n`);
   }
 
   /** A warning; not silenced: it says what did not come out as asked. */
   warn(text: string): void {
-    process.stderr.write(`ckpt: warning: ${text}\n`);
+    process.stderr.write(`ckpt: warning: ${visibleLines(text)}\n`);
   }
 
   progress(label: string, totalBytes?: number): Progress {
@@ -158,5 +159,5 @@ export function contextOf(command: Command): Context {
 
 /** How words refer to a checkpoint. */
 export function describe(row: CheckpointRow): string {
-  return row.name === null ? row.id : `${row.id} (${row.name})`;
+  return row.name === null ? row.id : `${row.id} (${visible(row.name)})`;
 }

@@ -6,13 +6,14 @@ import { CkptError } from '../format/errors.js';
 import { CommandFailure, exitCodeOf, exitCodes } from './exit-code.js';
 import { buildProgram } from './program.js';
 import { toJson } from '../json.js';
+import { visible } from './text.js';
 
 /** One line: what, where, and what to do about it. */
 function report(error: unknown, json: boolean, code: number): void {
   const message = error instanceof Error ? error.message : String(error);
   const hint = error instanceof CkptError ? error.hint : undefined;
   const line = `ckpt: ${message}${hint === undefined ? '' : ` (${hint})`}`.replace(/\s*\n\s*/g, '; ');
-  process.stderr.write(json ? `${toJson({ error: message, hint, exit: code })}\n` : `${line}\n`);
+  process.stderr.write(json ? `${toJson({ error: message, hint, exit: code })}\n` : `${visible(line)}\n`);
   if (process.env['CKPT_DEBUG'] && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
 }
 

@@ -46,10 +46,20 @@ export function plain(value: Value): string {
   return Buffer.isBuffer(value) ? value.toString('hex') : String(value);
 }
 
-/** A value for a cell of a table: as plain(), with control characters made visible. */
+/** Control characters made visible: names and paths may hold anything, and a terminal must not act on it. */
+export function visible(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what is looked for
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** Several lines of words, each visible(). */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visible).join('\n');
+}
+
+/** A value for a cell of a table: as plain(), and visible(). */
 export function cell(value: Value): string {
-  // eslint-disable-next-line no-control-regex -- names of processes and paths may hold anything; a terminal must not act on it
-  return plain(value).replace(/[\x00-\x1f\x7f-\x9f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return visible(plain(value));
 }
 
 /** An aligned table; columns of numbers are set flush right. Empty text when there are no rows. */

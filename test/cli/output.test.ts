@@ -2,6 +2,7 @@
 //
 // Where the words and the data go: what a caller sees of settings that are empty, and of an output that takes nothing.
 import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestStore } from '../support/cli.js';
 import { cleanUp } from '../support/processes.js';
@@ -22,6 +23,27 @@ describe('an output that is full', () => {
     closeSync(fd);
     expect(await child.end()).toEqual({ code: 1, signal: null });
     expect(child.err.text()).toMatch(/^[^\n]*standard output[^\n]*ENOSPC[^\n]*$/);
+  });
+});
+
+describe('a name that a terminal would act on', () => {
+  it('is shown, not acted on, whoever says it', async () => {
+    const golden = fileURLToPath(new URL('../golden/no-pages.img', import.meta.url));
+    const id = await store.ok('ingest', golden, '--name', 'e\x1b[31mred\nckpt: all is well');
+    for (const args of [
+      ['ls'],
+      ['show', id],
+      ['tag', id, 'x'],
+      ['diff', id, id],
+      ['tree'],
+      ['rm', id],
+      ['rm', '\x1b[31m'],
+    ]) {
+      const { stdout, stderr } = await store.run(...args);
+      expect(stdout + stderr, args[0]).toContain('\\x1b[31m');
+      expect(stdout + stderr, args[0]).not.toContain('\x1b');
+      expect(stdout + stderr, args[0]).not.toMatch(/^ckpt: all is well/m);
+    }
   });
 });
 

@@ -2,10 +2,11 @@
 //
 // What the build makes from the commands: completions that the shells take, and man pages that say what --help says.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { TestStore } from '../support/cli.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const completions = join(root, 'completions');
@@ -36,6 +37,20 @@ describe('completions', () => {
     expect(bashOffers('ckpt', 'save', '--format', '')).toEqual(['1', '2']);
     expect(bashOffers('ckpt', 'save', String(process.pid))).toContain(String(process.pid));
     expect(bashOffers('ckpt', '--store', '/nonexistent', 'export', '@')).toEqual(['@last']);
+  });
+
+  it('never run what stands in the name of a checkpoint, and offer it whole', async () => {
+    const store = new TestStore();
+    try {
+      const mark = join(store.dir, 'mark');
+      const name = `a $(touch ${mark}) \`touch ${mark}\` *`;
+      const id = await store.ok('ingest', join(root, 'test', 'golden', 'no-pages.img'), '--name', name);
+      expect(bashOffers('ckpt', '--store', store.path, 'export', '')).toEqual(['@last', id, name]);
+      expect(bashOffers('ckpt', '--store', store.path, 'export', 'a ')).toEqual([name]);
+      expect(existsSync(mark)).toBe(false);
+    } finally {
+      store.remove();
+    }
   });
 
   it.skipIf(!has('zsh'))('of zsh are what zsh takes', () => {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { CheckpointRow, ImageDiff } from '../../ckpt.js';
 import type { MappingDiff } from '../../store/index.js';
 import { contextOf } from '../context.js';
-import { hexAddress, humanBytes, humanCount, table, type Value } from '../text.js';
+import { cell, hexAddress, humanBytes, humanCount, table, type Value } from '../text.js';
 import { humanTime } from '../time.js';
 
 const PAGE_BYTES = 4096;
@@ -42,8 +42,8 @@ function textOf(a: CheckpointRow, b: CheckpointRow, diff: ImageDiff): string {
   const apart = a.created_at && b.created_at ? Date.parse(b.created_at) - Date.parse(a.created_at) : null;
   const when = apart === null ? '' : `, ${humanTime(Math.abs(apart))} ${apart < 0 ? 'earlier' : 'later'}`;
   const parts = [
-    `a         ${a.id} ${a.name ?? ''}, ${humanCount(a.pages)} pages`,
-    `b         ${b.id} ${b.name ?? ''}, ${humanCount(b.pages)} pages${when}`,
+    `a         ${a.id} ${cell(a.name)}, ${humanCount(a.pages)} pages`,
+    `b         ${b.id} ${cell(b.name)}, ${humanCount(b.pages)} pages${when}`,
     `mappings  ${count('added')} added, ${count('removed')} removed, ${count('changed')} changed`,
     `pages     ${size(added)} added, ${size(removed)} removed, ${size(changed)} changed, ${size(same)} the same`,
     '',
