@@ -5,10 +5,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { RecordType } from '../../src/format/generated/image.js';
 import { Random, records, seed } from '../support/images.js';
 import { checkpoint, failedRestart, restart, startCheckpoint } from '../support/native.js';
 import { cleanUp, isAlive, peek, stateOf } from '../support/processes.js';
-import { corners, identities, programs, reader, Run, v1, type Program } from '../support/programs.js';
+import { corners, identities, programs, reader, Run, v1, v1Large, type Program } from '../support/programs.js';
 
 let run: Run | undefined;
 
@@ -73,6 +74,31 @@ describe.each(cases)('$name', ({ program, format }) => {
     const last = await restart(third);
     await run.goesOn(last);
     await run.finish(last);
+  });
+});
+
+describe('version 1 of a mapping that has more pages than a record holds', () => {
+  it('has neighbours, which are one mapping again after a restart', async () => {
+    run = await Run.start(v1Large);
+    const image = join(run.dir, 'image');
+    expect((await checkpoint(run.original.pid, image, '--format', '1', '--kill')).ending.code).toBe(0);
+    await run.original.owner.end();
+    const bytes = readFileSync(image);
+    const full = records(bytes)
+      .filter(({ type }) => type === RecordType.VMA)
+      .map(({ offset }) => ({
+        start: bytes.readBigUInt64LE(offset + 8 + 8),
+        end: bytes.readBigUInt64LE(offset + 8 + 16),
+        pages: bytes.readInt16LE(offset + 8 + 48),
+      }));
+    const first = full.findIndex(({ pages }) => pages === 32_767);
+    const [one, two, last] = full.slice(first, first + 3);
+    expect([two?.pages, last?.pages]).toEqual([39_999 - 32_767, 1]);
+    expect([one?.end, two?.end]).toEqual([two?.start, last?.start]);
+    const copy = await restart(image);
+    const maps = readFileSync(`/proc/${copy.pid}/maps`, 'latin1');
+    expect(maps).toContain(`${one?.start.toString(16)}-${two?.end.toString(16)} rw-p`);
+    await run.finish(copy);
   });
 });
 

@@ -111,6 +111,9 @@ export const reader = compiled('reader', () => [], {
 
 export const v1 = compiled('v1', () => [], { v1: true });
 
+/** The same with 40,000 pages in a row. */
+export const v1Large: Program = { ...compiled('v1', () => ['large'], { v1: true, mib: 160 }), name: 'v1 large' };
+
 export function big(mib: number, ...more: string[]): Program {
   return compiled('big', () => [String(mib), ...more], { mib });
 }
