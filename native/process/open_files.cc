@@ -106,6 +106,10 @@ OpenFile readOpenFile(pid_t pid, int fd, const Status& status) {
     file.record.kind = kindOf(info.st_mode);
   } else if (fd <= 2) {
     file.record.kind = CKPT_FILE_STDIO;
+    // What a pipe or a terminal was is nothing that a copy misses; a file had contents.
+    if (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
+      status.warning("descriptor " + std::to_string(fd) + " is " + what + " (" + link +
+                     "); its copy will have its restarter's");
   } else {
     throw ProcessError(kCannot, who + what + " open (descriptor " + std::to_string(fd) + ", " + link + ")",
                        "beyond the standard streams only regular files, directories and null devices are supported");

@@ -24,7 +24,8 @@ function flagLine(flags) {
 
 /** Descriptions are phrases in --help; a man page wants sentences. */
 function sentence(text) {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  // A name such as sys_restart stays as it is written.
+  const first = /^\w*_/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }
 

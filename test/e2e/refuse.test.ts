@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // States that cannot be carried yet: refused by name with exit code 5 before anything changed, in the task or in the store.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkpoint, startCheckpoint } from '../support/native.js';
@@ -50,6 +50,21 @@ describe('a setting that an image has no place for', () => {
     const filter = Number(readFileSync('/proc/self/coredump_filter', 'latin1').replace(/^/, '0x'));
     writeFileSync(`/proc/${run.original.pid}/coredump_filter`, `0x${(filter ^ 1).toString(16)}`);
     expect(await warnings()).toEqual([expect.stringMatching(/does not carry its core dump filter/)]);
+    await run.finish(run.original);
+  });
+});
+
+describe('a standard stream', () => {
+  it('that is a deleted file is warned about: its contents do not come back', async () => {
+    const path = join(scene.store.dir, 'deleted');
+    const fd = openSync(path, 'w');
+    unlinkSync(path);
+    const run = await scene.start(v1, { stdio: ['ignore', 'pipe', fd] });
+    closeSync(fd);
+    const { ending, events } = await checkpoint(run.original.pid, join(run.dir, 'image'));
+    expect(ending.code).toBe(0);
+    const warnings = events.filter(({ event }) => event === 'warning').map(({ text }) => text);
+    expect(warnings).toEqual([expect.stringMatching(/^descriptor 2 is a deleted file .*restarter/)]);
     await run.finish(run.original);
   });
 });
