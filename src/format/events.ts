@@ -155,12 +155,12 @@ export interface Tagged {
 }
 
 /**
- * What a deleted or aborted checkpoint held is forgotten: its `record` and `pages` events may go from the log, and nobody needs them to
- * know what the catalog still says of it, which stands here.
+ * What a deleted or aborted checkpoint held is forgotten: its numbered events may go from the log, and nobody needs them to know what the
+ * catalog still says of it, which stands here.
  */
 export interface Forgotten {
   readonly at: string;
-  /** Columns of the catalog's row, as they were. */
+  /** Columns of the catalog's row, as they were; one that is not there was null. */
   readonly row: Readonly<Record<string, string | number | null>>;
 }
 

@@ -112,8 +112,8 @@ export interface EventLog {
    */
   read(from: LogPosition, to?: LogPosition): AsyncIterable<LogBatch>;
   /**
-   * The record and pages events of these checkpoints may go: `forgotten` stands in the log for each. A driver that can drops them and gives
-   * their space back, also what others have left; one that cannot keeps them.
+   * The numbered events of these checkpoints may go, `opened` to `sealed`: `forgotten` stands in the log for each. A driver that can drops
+   * them and gives their space back, also what others have left; one that cannot keeps them.
    */
   shrink(checkpoints: readonly string[]): Promise<void>;
   close(): Promise<void>;

@@ -17,7 +17,9 @@ const questions: Readonly<Record<string, string>> = {
   record_bytes: 'SELECT * FROM record_bytes ORDER BY checkpoint_id, seq',
   page_map: 'SELECT * FROM page_map ORDER BY checkpoint_id, seq',
   vma: 'SELECT * FROM vma ORDER BY checkpoint_id, seq, start_addr',
-  ended: 'SELECT id, ended_partition, ended_offset, forgotten FROM image ORDER BY id',
+  // Of a forgotten one whoever reads the log only now does not learn where it ended.
+  ended:
+    'SELECT id, iif(forgotten, NULL, ended_partition), iif(forgotten, NULL, ended_offset), forgotten FROM image ORDER BY id',
   pack: 'SELECT * FROM pack ORDER BY id',
   pack_end: 'SELECT * FROM pack_end ORDER BY id',
   pack_move: 'SELECT * FROM pack_move ORDER BY pack, slot',

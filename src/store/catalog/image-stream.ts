@@ -3,14 +3,15 @@
 // One checkpoint's events, taken in the order of their partition, as rows. The rules:
 //
 //   state      next in order    repeated    `aborted`   `deleted`   `forgotten`   `tagged`, `untagged`
-//   open       taken            dropped     aborted     dropped     dropped       dropped
+//   open       taken            dropped     aborted     dropped     deleted       dropped
 //   damaged    dropped          dropped     aborted     deleted     dropped       dropped
 //   sealed     dropped          dropped     dropped     deleted     dropped       taken
 //   aborted    dropped          dropped     dropped     dropped     taken         dropped
 //   deleted    dropped          dropped     dropped     dropped     taken         dropped
 //
-// A stream that was forgotten may have lost its record and pages events since. Whoever reads it only now takes it for damaged,
-// until `deleted` and `forgotten` come; the row is then the same as that of those who read it whole.
+// A stream that was forgotten may have lost its numbered events since, and only one that had ended was. So whoever reads it only now and
+// finds it open, or open still, or damaged, comes with `forgotten` to the row of those who read it whole. Where it ended is of no use to
+// anybody then, and goes.
 //
 // `sealed` is taken when its chain and its counts are those of the events before it. A hole in the numbers, a chain or a count
 // that differs, or a value that makes no sense turn an open stream into a damaged one, with the reason in `damage`; it never
@@ -22,7 +23,7 @@ import { EventValueError, readValue } from './event-values.js';
 import { noDetails, readDetails, type DetailSink, type DetailState } from './record-details.js';
 import { RecordScan, ScanError, type ScanState } from './record-scan.js';
 import type { PageMoves } from './page-moves.js';
-import { keptColumns, type CatalogRows, type ImageRow, type ImageState } from './rows.js';
+import { keptColumns, writerColumns, type CatalogRows, type ImageRow, type ImageState } from './rows.js';
 import { addSlots, trimmedBitmap, wholeBitmap } from './slots.js';
 import { storeValue } from '../stored-value.js';
 
@@ -106,10 +107,14 @@ export class ImageStream {
 
   /** Nothing but the row stays, with what the event says was in it. */
   forget({ row }: Forgotten): void {
-    if (this.row.state !== 'deleted' && this.row.state !== 'aborted') return;
-    for (const column of keptColumns) Object.assign(this.row, { [column]: row[column] ?? emptyValue(column) });
-    this.row.damage = null;
-    this.row.forgotten = 1;
+    const { state } = this.row;
+    if (state === 'sealed' || state === 'damaged') return;
+    // An `aborted` that came too late may be all that is left of a stream that was sealed and deleted.
+    if (state === 'open' || row['state'] === 'deleted') this.row.state = 'deleted';
+    this.cursor = null;
+    for (const column of [...keptColumns, ...writerColumns])
+      Object.assign(this.row, { [column]: row[column] ?? emptyValue(column) });
+    Object.assign(this.row, { damage: null, forgotten: 1, ended_partition: null, ended_offset: null });
     this.packs.clear();
     this.rows.dropImageDetails(this.row.image);
   }

@@ -16,7 +16,7 @@ export interface EndedImage {
   readonly state: CheckpointState;
   readonly partition: number;
   readonly offset: number;
-  /** Columns that `forgotten` carries. */
+  /** What `forgotten` carries: its state, and columns that are not null. */
   readonly row: Readonly<Record<string, string | number | null>>;
 }
 
@@ -41,6 +41,9 @@ export interface Freed {
 /** Packs that collecting and repairing write name this in place of a checkpoint. */
 export const REWRITTEN = 'rewrite-';
 
+/** What `forgotten` carries. */
+const carried: ReadonlySet<string> = new Set(['state', ...keptColumns]);
+
 const streamEnded = `(p.stream LIKE '${REWRITTEN}%' OR EXISTS (SELECT 1 FROM image i WHERE i.id = p.stream AND i.state <> 'open'))`;
 const usedPast =
   'EXISTS (SELECT 1 FROM image_pack s WHERE s.pack = p.pack AND s.image NOT IN (SELECT value FROM json_each(?)))';
@@ -63,7 +66,7 @@ export class LifeQueries {
       state: row['state'] as CheckpointState,
       partition: Number(row['ended_partition'] ?? 0),
       offset: Number(row['ended_offset'] ?? 0),
-      row: Object.fromEntries(keptColumns.map((column) => [column, row[column] ?? null])),
+      row: Object.fromEntries(Object.entries(row).filter(([column, value]) => carried.has(column) && value !== null)),
     }));
   }
 

@@ -42,7 +42,7 @@ export interface ImageRow {
   forgotten: number;
 }
 
-/** Columns that `forgotten` carries. */
+/** Columns that `forgotten` carries, where they are not null. */
 export const keptColumns = [
   'name',
   'created_at',
@@ -62,6 +62,10 @@ export const keptColumns = [
   'stored_bytes',
   'frozen_ms',
   'parent_id',
+] as const satisfies readonly (keyof ImageRow)[];
+
+/** Of a stream that is open: nobody asks who wrote one that has ended. */
+export const writerColumns = [
   'writer_host',
   'writer_boot_id',
   'writer_pid_namespace',
@@ -74,6 +78,7 @@ const imageColumns = [
   'state',
   'damage',
   ...keptColumns,
+  ...writerColumns,
   'ended_partition',
   'ended_offset',
   'forgotten',

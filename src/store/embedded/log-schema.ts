@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Schema of log.db. Rows of `event` are only ever added, but for the record and pages events of a forgotten stream, which go; `offset` ascends and is never given twice (AUTOINCREMENT), also
+// Schema of log.db. Rows of `event` are only ever added, but for the numbered events of a forgotten stream, which go; `offset` ascends and is never given twice (AUTOINCREMENT), also
 // when the last rows have gone. A `value` with `zstd` = 1 is compressed, see stored-value.ts. `pack` is what the packs topic is elsewhere: the names of the pack files, in order of arrival.
 import type { Migration, SqliteSchema } from '../sqlite.js';
 
