@@ -112,6 +112,35 @@ describe('a lazily restarted task', () => {
     await store.expectWhole([id]);
   });
 
+  it('has what it needs also when its checkpoint is removed and collected while pages are missing', async () => {
+    const id = await saved(lazy('random', 128));
+    const missing = (pid: number): boolean => /^VmFlags:.* um( |$)/m.test(readFileSync(`/proc/${pid}/smaps`, 'utf8'));
+    const held = async (): Promise<{ copy: Copy; pager: number } | undefined> => {
+      const copy = await store.restart(id, '--lazy');
+      const pager = await pagerOf(copy);
+      process.kill(pager, 'SIGSTOP');
+      await until('the stop of the pager', () => stateOf(pager) === 'T' || !missing(copy.pid));
+      if (missing(copy.pid)) return { copy, pager };
+      // It was faster than we are.
+      copy.owner.child.kill('SIGTERM');
+      await copy.owner.end();
+      return undefined;
+    };
+    let found = await held();
+    for (let attempt = 1; !found && attempt < 10; attempt++) found = await held();
+    if (!found) throw new Error('no pager could be stopped in time');
+    await store.ok('rm', id);
+    const collected = JSON.parse(await store.ok('gc', '--json')) as { deleted_packs: number; waiting_for: string[] };
+    expect(collected.deleted_packs).toBeGreaterThan(0);
+    expect(collected.waiting_for).toEqual([]);
+    expect(readdirSync(join(store.path, 'packs'), { recursive: true })).toEqual(['tmp']);
+    expect(missing(found.copy.pid)).toBe(true);
+    process.kill(found.pager, 'SIGCONT');
+    go();
+    await ok(found.copy);
+    await store.expectWhole([]);
+  });
+
   it('needs few of its pages at first, brings neighbours along, and prefetches what the first run needed', async () => {
     const id = await saved(lazy('random', 64));
     const ckpt = await Ckpt.open({ store: store.path });
