@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { loadBuild, ScaleStore } from './scale-store.mjs';
 import { median } from './lib/measure.mjs';
+import { machineText, markdownTable, thisMachine } from './lib/report.mjs';
 
 const GIB_PAGES = 262_144;
 const ROUNDS = 7;
@@ -112,16 +113,25 @@ function runCommand(bin, store, args) {
   if (status !== 0) throw new Error(`ckpt ${args.join(' ')}: ${stderr}`);
 }
 
+function numberText(value) {
+  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
+}
+
 /** Aligned text; what misses its bound says so. */
 export function scaleReport(figures) {
   return figures
     .map(({ name, value, unit, most, met }) => {
-      const text = value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
-      const bound =
-        most === undefined
-          ? ''
-          : `  (at most ${most >= 100 ? Math.round(most).toLocaleString('en-US') : most.toPrecision(3)}${met ? '' : ': MISSED'})`;
-      return `${name.padEnd(36)} ${text.padStart(14)} ${unit}${bound}\n`;
+      const bound = most === undefined ? '' : `  (at most ${numberText(most)}${met ? '' : ': MISSED'})`;
+      return `${name.padEnd(36)} ${numberText(value).padStart(14)} ${unit}${bound}\n`;
     })
     .join('');
+}
+
+/** What `npm run bench -- --scale --update` writes into docs/performance.md. */
+export function scaleDocument(figures) {
+  const rows = figures.map(({ name, value, unit, most, met }) => {
+    const bound = most === undefined ? '' : `${numberText(most)}${met ? '' : ' (missed)'}`;
+    return [name, numberText(value), bound, unit];
+  });
+  return `${machineText(thisMachine())}.\n\n${markdownTable([['figure', 'measured', 'at most', 'unit'], ...rows])}`;
 }

@@ -2,7 +2,7 @@
 //
 // npm run bench: ckpt next to zstd, cat and (when installed) restic and borg, on the same heap pages of real processes, in the
 // same run, step after step in interleaved rounds; medians are printed. Never part of the tests.
-//   npm run bench -- --scale [--checkpoints N] [--pages N] [--processes N] [--share F]     the catalog at size: bench/scale.mjs
+//   npm run bench -- --scale [--checkpoints N] [--pages N] [--processes N] [--share F] [--update]     the catalog at size: bench/scale.mjs
 //   npm run bench -- [--rounds N] [--mib N] [--image FILE] [--only TEXT] [--no-others] [--json] [--update]
 // --update also writes the tables of docs/performance.md.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -31,8 +31,14 @@ const { values: options } = parseArgs({
 
 const note = (words) => process.stderr.write(`${words}\n`);
 
+async function update(args, body) {
+  const { updateDocument } = await import('../bench/lib/report.mjs');
+  const path = join(root, 'docs', 'performance.md');
+  writeFileSync(path, updateDocument(readFileSync(path, 'utf8'), args, body));
+}
+
 async function scale() {
-  const { measureScale, scaleReport } = await import('../bench/scale.mjs');
+  const { measureScale, scaleDocument, scaleReport } = await import('../bench/scale.mjs');
   const dir = mkdtempSync(join(process.env.CKPT_BENCH_DIR ?? tmpdir(), 'ckpt-scale-'));
   try {
     const [checkpoints, pages, processes, share] = ['checkpoints', 'pages', 'processes', 'share'].map((name) =>
@@ -40,6 +46,7 @@ async function scale() {
     );
     const figures = await measureScale(dir, { checkpoints, pages, processes, share, bin: join(root, 'bin', 'ckpt') });
     process.stdout.write(options.json ? `${JSON.stringify(figures, null, 2)}\n` : scaleReport(figures));
+    if (options.update) await update('--scale --update', scaleDocument(figures));
     return figures.every(({ met }) => met) ? 0 : 1;
   } finally {
     rmSync(dir, { recursive: true, force: true });
@@ -53,7 +60,7 @@ await main(async () => {
   const { heapImage } = await import('../bench/heap.mjs');
   const { contestants } = await import('../bench/contestants.mjs');
   const { compareFrames } = await import('../bench/zstd-frames.mjs');
-  const { summarize, textReport, updateDocument } = await import('../bench/lib/report.mjs');
+  const { documentBody, summarize, textReport } = await import('../bench/lib/report.mjs');
   const mib = Number(options.mib);
   const image = options.image ?? (await heapImage(mib)).path;
   const bytes = statSync(image).size;
@@ -72,10 +79,7 @@ await main(async () => {
     }
     const report = summarize(runs, bytes, options.only ? undefined : compareFrames(image, dir));
     process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : textReport(report));
-    if (options.update) {
-      const path = join(root, 'docs', 'performance.md');
-      writeFileSync(path, updateDocument(readFileSync(path, 'utf8'), report));
-    }
+    if (options.update) await update('--update', documentBody(report));
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -6,8 +6,23 @@ import { median } from './measure.mjs';
 
 const MIB = 1 << 20;
 const REFERENCE = 'zstd -1 -T0';
-const begin = '<!-- made by npm run bench -- --update -->';
+/** In front of the tables that `npm run bench -- ARGUMENTS` makes. */
+const begin = (args) => `<!-- made by npm run bench -- ${args} -->`;
 const end = '<!-- end -->';
+
+/** Where something was measured. */
+export function thisMachine() {
+  return {
+    processor: cpus()[0]?.model ?? 'unknown',
+    processors: cpus().length,
+    kernel: release(),
+    node: process.version,
+  };
+}
+
+export function machineText({ processors, processor, kernel, node }) {
+  return `${processors} x ${processor}, Linux ${kernel}, Node ${node}`;
+}
 
 /** { machine, bytes, rows, frames } with one row per step: medians over the rounds, peaks of memory. */
 export function summarize(runs, bytes, frames) {
@@ -29,13 +44,7 @@ export function summarize(runs, bytes, frames) {
       rounds: list.length,
     };
   });
-  const machine = {
-    processor: cpus()[0]?.model ?? 'unknown',
-    processors: cpus().length,
-    kernel: release(),
-    node: process.version,
-  };
-  return { machine, bytes, rows, frames };
+  return { machine: thisMachine(), bytes, rows, frames };
 }
 
 const title = ['step', 'MiB/s', `of ${REFERENCE}`, 'processors', 'peak MiB', 'stored MiB', 'ratio'];
@@ -53,18 +62,16 @@ function cells(row) {
   ];
 }
 
-function grid(report, line) {
-  const table = [title, ...report.rows.map(cells)];
-  const widths = title.map((_, column) => Math.max(...table.map((row) => row[column].length)));
-  const padded = table.map((row) => row.map((text, i) => (i ? text.padStart(widths[i]) : text.padEnd(widths[i]))));
-  return padded.map(line);
+/** A table, its first row its title, with each column as wide as its widest cell: the first flush left, the others as `pad` does. */
+function aligned(table, pad) {
+  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  return table.map((row) => row.map((text, i) => (i ? pad(text, widths[i]) : text.padEnd(widths[i]))));
 }
 
 function conditions({ machine, bytes, rows }) {
   const rounds = Math.max(...rows.map((row) => row.rounds));
   return (
-    `${(bytes / MIB).toFixed(0)} MiB of heap pages, medians of ${rounds} interleaved rounds; ` +
-    `${machine.processors} x ${machine.processor}, Linux ${machine.kernel}, Node ${machine.node}`
+    `${(bytes / MIB).toFixed(0)} MiB of heap pages, medians of ${rounds} interleaved rounds; ` + machineText(machine)
   );
 }
 
@@ -75,17 +82,34 @@ function framesLine(frames) {
 }
 
 export function textReport(report) {
-  const lines = grid(report, (row) => row.join('  ').trimEnd());
+  const lines = aligned([title, ...report.rows.map(cells)], (text, width) => text.padStart(width)).map((row) =>
+    row.join('  ').trimEnd(),
+  );
   return `${[conditions(report), '', ...lines, '', framesLine(report.frames)].join('\n').trimEnd()}\n`;
 }
 
-/** The document with its tables made anew. */
-export function updateDocument(text, report) {
-  const from = text.indexOf(begin);
+/** A table in Markdown as Prettier has it; the first row is its title. */
+export function markdownTable(table) {
+  const rows = aligned(table, (text, width) => text.padEnd(width));
+  rows.splice(
+    1,
+    0,
+    rows[0].map((text) => '-'.repeat(Math.max(3, text.length))),
+  );
+  return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+/** What `npm run bench -- --update` writes. */
+export function documentBody(report) {
+  const table = markdownTable([title, ...report.rows.map(cells)]);
+  return [`${conditions(report)}.`, '', table, '', framesLine(report.frames)].join('\n').trimEnd();
+}
+
+/** The document with what `npm run bench -- ARGUMENTS` has made anew. */
+export function updateDocument(text, args, body) {
+  const mark = begin(args);
+  const from = text.indexOf(mark);
   const to = text.indexOf(end, from);
-  if (from < 0 || to < 0) throw new Error('docs/performance.md has lost the marks between which its tables are');
-  const lines = grid(report, (row) => `| ${row.join(' | ')} |`);
-  lines.splice(1, 0, lines[0].replace(/[^|]/g, '-').replace(/\|-/g, '| ').replace(/-\|/g, ' |'));
-  const body = [begin, '', `${conditions(report)}.`, '', ...lines, '', framesLine(report.frames)].join('\n').trimEnd();
-  return `${text.slice(0, from)}${body}\n\n${text.slice(to)}`;
+  if (from < 0 || to < 0) throw new Error(`docs/performance.md has lost the marks between which ${mark} is`);
+  return `${text.slice(0, from)}${mark}\n\n${body}\n\n${text.slice(to)}`;
 }
