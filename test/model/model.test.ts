@@ -11,6 +11,7 @@ const steps = Number(process.env['CKPT_MODEL_STEPS'] ?? 2000);
 /** A store gets so many of them: verify and rebuild read its whole log, which every step makes longer. */
 const STEPS_OF_STORE = 500;
 const STEPS_BETWEEN_LOOKS = 100;
+const happenings = ['packs rewritten', 'packs deleted', 'checkpoints forgotten', 'crashes', 'export'];
 
 const stores = Array.from({ length: Math.ceil(steps / STEPS_OF_STORE) }, (_, i) => ({
   seed: seed + i,
@@ -28,6 +29,9 @@ it.each(stores)('$steps random steps lose no page (seed $seed)', { timeout: 900_
       expect(name).not.toBe('');
       if (step % STEPS_BETWEEN_LOOKS === 0) await model.look();
     }
+    // That no page was lost says something only when all of it has happened.
+    if (store.steps === STEPS_OF_STORE)
+      for (const what of happenings) expect(model.counts[what] ?? 0, `${what}, ${model.where}`).toBeGreaterThan(0);
     await model.exportAll();
     await model.look();
     await model.removeAll();

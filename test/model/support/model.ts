@@ -19,7 +19,7 @@ import { basename, join } from 'node:path';
 import { expect } from 'vitest';
 import { Ckpt } from '../../../src/ckpt.js';
 import { CkptError } from '../../../src/format/errors.js';
-import { catalogOfLog, type Store } from '../../../src/store/index.js';
+import { catalogOfLog, type CollectReport, type Store } from '../../../src/store/index.js';
 import { loadCodec } from '../../../src/codec/native.js';
 import { Noise } from '../../support/noise.js';
 import { pagedImage } from '../../support/paged-image.js';
@@ -77,7 +77,7 @@ export class Model {
     for (const [weight, name, run] of choices) {
       at -= weight;
       if (at >= 0) continue;
-      this.counts[name] = (this.counts[name] ?? 0) + 1;
+      this.count(name);
       await run.call(this);
       return name;
     }
@@ -167,13 +167,20 @@ export class Model {
   }
 
   private async collect(): Promise<void> {
-    await this.any().collect();
+    this.collected(await this.any().collect());
+  }
+
+  private collected({ rewritten_packs, deleted_packs, forgotten }: CollectReport): void {
+    this.count('packs rewritten', rewritten_packs);
+    this.count('packs deleted', deleted_packs);
+    this.count('checkpoints forgotten', forgotten);
   }
 
   private async collectOnly(): Promise<void> {
     const ckpt = this.any();
     const preview = await ckpt.collect({ rewrite: false, dryRun: true });
     const done = await ckpt.collect({ rewrite: false });
+    this.collected(done);
     // Nobody else is at work: what was said is what was done.
     expect(done, this.where).toEqual(preview);
   }
@@ -197,7 +204,7 @@ export class Model {
       for (const id of leaving) this.kept.delete(id);
       const work = [
         ...leaving.map((id) => first.remove(id)),
-        first.collect().then(() => undefined),
+        first.collect().then((report) => this.collected(report)),
         this.ingestInto(second),
         this.ingestInto(this.any()),
       ];
@@ -214,7 +221,7 @@ export class Model {
     const ckpt = await this.another();
     const before = new Set((await ckpt.list()).map(({ id }) => id));
     const crashed = failAfter(storeOf(ckpt), this.random.below(9));
-    const ids = await this.withFile(image, (fd) => collectIds(ckpt.ingest(fd)).catch(onlyCrashes));
+    const ids = await this.withFile(image, (fd) => collectIds(ckpt.ingest(fd)).catch(this.onlyCrashes));
     await crashed.close();
     const added = (await this.idsNow()).filter((id) => !before.has(id));
     // Sealed, or nothing: what was answered is there, and what is there is whole.
@@ -228,7 +235,7 @@ export class Model {
     const crashed = failAfter(storeOf(ckpt), this.random.below(12));
     const reading = this.anyId();
     const exporting = reading === undefined ? undefined : this.exportFrom(this.any(), reading);
-    await ckpt.collect().catch(onlyCrashes);
+    await ckpt.collect().catch(this.onlyCrashes);
     await exporting;
     await crashed.close();
   }
@@ -276,6 +283,7 @@ export class Model {
     for (const id of touched) {
       if (!left.has(id)) await this.exportFrom(this.any(), id);
     }
+    this.count('checkpoints with lost pages', left.size);
     for (const id of left) {
       await expect(this.exportedSha(this.any(), id), this.where).rejects.toMatchObject({ kind: 'damaged' });
       await this.removeOne(id);
@@ -343,6 +351,15 @@ export class Model {
 
   get where(): string {
     return `seed ${this.seed}, steps ${JSON.stringify(this.counts)}`;
+  }
+
+  private readonly onlyCrashes = (error: unknown): undefined => {
+    if (!(error as Error).message.includes(CRASH)) throw error;
+    this.count('crashes');
+  };
+
+  private count(what: string, more = 1): void {
+    this.counts[what] = (this.counts[what] ?? 0) + more;
   }
 
   private another(): Promise<Ckpt> {
@@ -440,9 +457,4 @@ async function orGone(found: Promise<string>, sha: string | undefined): Promise<
     if (error instanceof CkptError && error.kind === 'missing') return { one: '', sha: '' };
     throw error;
   }
-}
-
-function onlyCrashes(error: unknown): undefined {
-  if ((error as Error).message.includes(CRASH)) return undefined;
-  throw error;
 }
