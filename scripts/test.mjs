@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { lint } from './lint.mjs';
-import { jarsDir, KAFKA_VERSION, KAFKA_VERSION_NEXT } from './kafka/jars.mjs';
+import { jarsDir, KAFKA_VERSION, KAFKA_VERSION_BEFORE, KAFKA_VERSION_NEXT } from './kafka/jars.mjs';
 import { Failure, capture, installed, main, root, run } from './lib/run.mjs';
 import { buildEnvironment } from './lib/toolchain.mjs';
 import { setup } from './setup.mjs';
@@ -115,7 +115,7 @@ const kafkaAgain = ['contract', 'store', 'kcat', 'log-command'].map((name) => `t
 async function kafka() {
   const wanted = process.env.CKPT_TEST_KAFKA || '';
   const versions = /^\d+\./.test(wanted) ? [wanted] : [KAFKA_VERSION, KAFKA_VERSION_NEXT];
-  const cached = versions.every((version) => existsSync(jarsDir(version)));
+  const cached = [...versions, KAFKA_VERSION_BEFORE].every((version) => existsSync(jarsDir(version)));
   const missing = ['java', ...(cached ? [] : ['mvn'])].filter((command) => !installed(command));
   if (missing.length) {
     process.stdout.write(

@@ -12,6 +12,8 @@ import { Failure, installed, step } from '../lib/run.mjs';
 export const KAFKA_VERSION = '3.9.1';
 /** The version that most of them run against once more. */
 export const KAFKA_VERSION_NEXT = '4.0.0';
+/** The last minor version whose high watermark passes what one broker alone holds: for the test that says that this does no harm. */
+export const KAFKA_VERSION_BEFORE = '3.6.2';
 
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url));
 

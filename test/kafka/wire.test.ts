@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KafkaCluster } from '../../scripts/kafka/cluster.mjs';
 import type { LoggedEvent } from '../../src/format/events.js';
 import { openKafkaLog, type KafkaLog } from '../../src/store/kafka/kafka-log.js';
+import { partitionOf } from '../../src/store/kafka/partition.js';
 import { Random } from '../support/images.js';
 import { newCluster } from './support/broker.js';
 import { Wire } from './support/proxy.js';
@@ -111,6 +112,21 @@ describe('after an error', () => {
       expect(await expectStream(checkpoint, count)).toBe(0);
     }
   });
+
+  it('what was under way over a connection that stands still for good goes over another one', async () => {
+    // In partitions of their own, so that both are under way at once, the second for less time when the first is given up.
+    const [first, second] = [0, 1].map((partition) => {
+      for (let n = 0; ; n++) if (partitionOf(`still-${n}`, 4) === partition) return `still-${n}`;
+    }) as [string, string];
+    for (const checkpoint of [first, second]) await write(checkpoint, once());
+    wire.freeze();
+    const append = (checkpoint: string): Promise<void> =>
+      log.append([{ type: 'record', checkpoint, seq: APPEND_EVENTS, value: Buffer.from('next') }]);
+    const one = append(first);
+    await sleep(REQUEST_TIMEOUT_MS / 2);
+    await Promise.all([one, append(second)]);
+    for (const checkpoint of [first, second]) expect(await expectStream(checkpoint, APPEND_EVENTS + 1)).toBe(0);
+  }, 60_000);
 
   it('a broker that wakes up late loses nothing', async () => {
     const random = new Random(seed);

@@ -62,7 +62,7 @@ export interface Cluster {
   disconnect(): Promise<void>;
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
-  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
+  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number; replicas: number[] }[];
   findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
   findBroker(broker: { nodeId: string }): Promise<Broker>;
   fetchTopicsOffset(

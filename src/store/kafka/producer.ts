@@ -2,8 +2,9 @@
 //
 // Sends batches: one at a time to a partition, acknowledged by all replicas in sync, each below the size that every broker takes. A batch is
 // there whole or not at all. After any error nobody knows whether it arrived, or still will: the connection is thrown away, the
-// partition's tail is read again, and only what does not stand there is sent again. What arrives twice nevertheless, because a
-// request was late and not lost, is dropped by every reader, by (checkpoint, seq).
+// partition's tail is read again, and only what does not stand there is sent again, or its last message, so that it is
+// acknowledged. What arrives twice nevertheless, because a request was late and not lost, is dropped by every reader, by
+// (checkpoint, seq).
 import type { Connection } from './connection.js';
 import { fetchOnce } from './fetch.js';
 import { messageOf, sameMessage } from './messages.js';
@@ -49,13 +50,29 @@ export class Producer {
     return this.connection.tryAgain(async () => {
       if (unsure) {
         const found = await this.findInTail(topic, partition, batch);
-        if (found) return found;
+        if (found) {
+          await this.confirm(topic, partition, batch);
+          this.tails.set(tail, (found.at(-1) ?? 0) + 1);
+          return found;
+        }
       }
       unsure = true;
       const first = await this.produce(topic, partition, batch);
       this.tails.set(tail, first + batch.length);
       return batch.map((_, index) => first + index);
     });
+  }
+
+  /**
+   * That a message can be read does not say that enough brokers hold it: before Kafka 3.7, one that is left alone hands out what it alone has.
+   * Whatever is acknowledged behind it says so. Thus its last message is sent once more, unless there are no other brokers to wait for.
+   */
+  private async confirm(topic: string, partition: number, batch: readonly TopicMessage[]): Promise<void> {
+    const isReplicated = await this.reading.once(async (cluster) => {
+      const known = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition);
+      return known?.replicas.length !== 1;
+    });
+    if (isReplicated) await this.produce(topic, partition, batch.slice(-1));
   }
 
   private produce(topic: string, partition: number, batch: readonly TopicMessage[]): Promise<number> {

@@ -8,6 +8,7 @@ export class Wire {
   /** Bytes to the broker (requests) or from it (answers) after which the connection that carries them is cut. Infinity: never. */
   readonly cutAfter = { requests: Infinity, answers: Infinity };
   cuts = 0;
+  private readonly frozen = new WeakSet<Socket>();
   private target = 0;
   private readonly sockets = new Set<Socket>();
 
@@ -28,6 +29,11 @@ export class Wire {
 
   leadTo(port: number): void {
     this.target = port;
+  }
+
+  /** The connections that there are carry nothing any more, and stay open; new ones are well. */
+  freeze(): void {
+    for (const socket of this.sockets) this.frozen.add(socket);
   }
 
   async close(): Promise<void> {
@@ -56,6 +62,7 @@ export class Wire {
 
   private pass(from: Socket, to: Socket, direction: 'requests' | 'answers', end: () => void): void {
     from.on('data', (chunk) => {
+      if (this.frozen.has(from)) return;
       const left = this.cutAfter[direction];
       this.cutAfter[direction] -= chunk.length;
       if (chunk.length < left) {
