@@ -2,6 +2,7 @@
 //
 // What is acknowledged is held by as many brokers as the topic asks for, whatever way the acknowledgement took.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigResourceTypes } from 'kafkajs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { KafkaBroker, KafkaCluster } from '../../scripts/kafka/cluster.mjs';
 import { KAFKA_VERSION_BEFORE } from '../../scripts/kafka/jars.mjs';
@@ -29,7 +30,7 @@ interface Replicas {
   readonly isr: number[];
 }
 
-/** Of the one partition of a topic, asked by way of one of the brokers. */
+/** Of the first partition of a topic, asked by way of one of the brokers. */
 async function replicasOf(topic: string, broker: KafkaBroker): Promise<Replicas> {
   const admin = plainClient(broker.address).admin();
   await admin.connect();
@@ -42,6 +43,45 @@ async function replicasOf(topic: string, broker: KafkaBroker): Promise<Replicas>
     await admin.disconnect();
   }
 }
+
+it('topics are made so that the loss of a broker costs nothing, and others are refused', async () => {
+  const admin = plainClient(cluster.addresses).admin();
+  await admin.connect();
+  const made = newPrefix();
+  const log = await openKafkaLog({ dir: `${dir}/made`, url: urlOf(made, '', cluster.addresses), create: true });
+  await log?.close();
+  const names = ['images', 'packs'].map((topic) => `${made}.${topic}`);
+  for (const name of names)
+    expect((await replicasOf(name, cluster.brokers[0] as KafkaBroker)).replicas).toHaveLength(3);
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configNames: ['min.insync.replicas'] })),
+  });
+  expect(resources.map(({ configEntries }) => configEntries[0]?.configValue)).toEqual(['2', '2']);
+
+  const alone = newPrefix();
+  const open = (query: string): Promise<KafkaLog | null> =>
+    openKafkaLog({ dir: `${dir}/alone`, url: urlOf(alone, query, cluster.addresses), create: true });
+  await (await open('?replication=1'))?.close();
+  await expect(open('')).rejects.toThrow(/would lose data: one of the 3 brokers alone holds a partition/);
+  await admin.createTopics({
+    waitForLeaders: false,
+    topics: [
+      {
+        topic: `${made}2.images`,
+        replicationFactor: 3,
+        configEntries: [
+          { name: 'retention.ms', value: '-1' },
+          { name: 'min.insync.replicas', value: '1' },
+        ],
+      },
+    ],
+  });
+  await expect(
+    openKafkaLog({ dir: `${dir}/two`, url: urlOf(`${made}2`, '', cluster.addresses), create: true }),
+  ).rejects.toThrow(/would lose data: min.insync.replicas=1/);
+  await admin.disconnect();
+}, 600_000);
 
 it('an event that one broker alone holds is not acknowledged, also when it is found in the topic', async () => {
   const prefix = newPrefix();

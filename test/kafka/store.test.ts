@@ -120,6 +120,8 @@ describe('a log on Kafka', () => {
       ['images', 'cleanup.policy', 'compact'],
       ['images', 'retention.ms', '604800000'],
       ['packs', 'cleanup.policy', 'delete'],
+      ['images', 'unclean.leader.election.enable', 'true'],
+      ['packs', 'compression.type', 'zstd'],
     ] as const) {
       const bad = newPrefix();
       const configEntries = [{ name, value }];
@@ -222,14 +224,23 @@ describe('the URL of a log on Kafka', () => {
       'retention.ms': '-1',
       'retention.bytes': '-1',
       'max.message.bytes': '1048588',
+      'min.insync.replicas': '2',
+      'unclean.leader.election.enable': 'false',
+      'compression.type': 'producer',
     };
-    const asks = (topic: 'images' | 'packs', changes: object): string | null =>
-      problemOf(topic, new Map(Object.entries({ ...good, ...changes })));
+    const asks = (topic: 'images' | 'packs', changes: object, replicas = 3): string | null =>
+      problemOf(topic, new Map(Object.entries({ ...good, ...changes })), replicas);
     expect(asks('images', {})).toBeNull();
     expect(asks('packs', { 'cleanup.policy': 'compact', 'retention.ms': '604800000' })).toBeNull();
     expect(asks('packs', { 'cleanup.policy': 'compact,delete', 'retention.ms': '604800000' })).toMatch(/retention.ms/);
     expect(asks('images', { 'cleanup.policy': 'compact,delete' })).toMatch(/compact/);
     expect(asks('images', { 'retention.bytes': '1000' })).toMatch(/retention.bytes/);
     expect(asks('packs', { 'max.message.bytes': '500000' })).toMatch(/max.message.bytes/);
+    expect(asks('images', { 'min.insync.replicas': '1' })).toMatch(/min.insync.replicas=1/);
+    expect(asks('images', { 'min.insync.replicas': '1' }, 1)).toBeNull();
+    expect(asks('packs', { 'unclean.leader.election.enable': 'true' })).toMatch(/unclean/);
+    expect(asks('packs', { 'compression.type': 'gzip' })).toBeNull();
+    for (const packing of ['zstd', 'lz4', 'snappy'])
+      expect(asks('images', { 'compression.type': packing })).toMatch(/compression.type/);
   });
 });

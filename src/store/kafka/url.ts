@@ -21,8 +21,8 @@ export interface KafkaSettings {
   readonly sasl: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: string } | null;
   /** Partitions of topics that are made; those that are there keep theirs. */
   readonly partitions: number;
-  /** Replicas of topics that are made; -1: as the brokers are set. */
-  readonly replication: number;
+  /** Replicas of topics that are made; -1: as the brokers are set; null: three, or as many as there are brokers. */
+  readonly replication: number | null;
   /** Bytes that the files of packs may take here, which are brought when they are needed; null: all packs are kept. */
   readonly packsBytesMax: number | null;
   /** How long one request may take. */
@@ -33,7 +33,7 @@ export interface KafkaSettings {
 
 const defaults = {
   partitions: 4,
-  replication: -1,
+  replication: 0,
   'request-timeout-ms': 15_000,
   'retry-ms': 60_000,
   'packs-bytes-max': 1 << 30,
@@ -75,7 +75,7 @@ export function parseKafkaUrl(url: string): KafkaSettings {
     tls: readTls(parameters),
     sasl: readSasl(parameters),
     partitions: integer(parameters, 'partitions', 1, 1000),
-    replication: integer(parameters, 'replication', -1, 100),
+    replication: integer(parameters, 'replication', -1, 100) || null,
     packsBytesMax: readPacks(parameters),
     requestTimeoutMs: integer(parameters, 'request-timeout-ms', 100, 600_000),
     retryMs: integer(parameters, 'retry-ms', 0, 3_600_000),
