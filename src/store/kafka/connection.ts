@@ -39,15 +39,17 @@ export class Connection {
     return this.tryAgain(() => this.once(work));
   }
 
-  /** `opening`: when nobody is there at all, that is said sooner. */
+  /** `opening`: when nobody is there at all, whichever of the brokers is asked, that is said sooner. */
   async tryAgain<T>(work: () => Promise<T>, opening = false): Promise<T> {
     const started = performance.now();
     const { retryMs, brokers } = this.settings;
-    for (let pause = FIRST_PAUSE_MS, tries = 1; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS), tries++) {
+    let unreachable = 0;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       try {
         return await work();
       } catch (error) {
-        const allTried = opening && isUnreachable(error) && tries >= brokers.length;
+        unreachable = isUnreachable(error) ? unreachable + 1 : 0;
+        const allTried = opening && unreachable >= brokers.length;
         if (allTried && isUnknownHost(error)) throw error;
         const limit = allTried ? Math.min(UNREACHABLE_MS, retryMs) : retryMs;
         if (this.#closed || !isTransient(error) || performance.now() - started + pause > limit) throw error;

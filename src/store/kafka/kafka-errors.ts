@@ -16,6 +16,11 @@ interface KafkaFailure {
   readonly errors?: unknown;
 }
 
+/** None of the cluster has answered yet, as opposed to one of its brokers that others still name. */
+export class NobodyThere extends Error {
+  override readonly name = 'NobodyThere';
+}
+
 /** The error at the bottom: kafkajs wraps what it gave up on. */
 function rootOf(error: unknown): KafkaFailure {
   let root = error as KafkaFailure;
@@ -25,12 +30,17 @@ function rootOf(error: unknown): KafkaFailure {
       root = all.find(({ type }) => type !== 'TOPIC_ALREADY_EXISTS') ?? all[0] ?? root;
       continue;
     }
-    const wrapped = root.name === 'KafkaJSNumberOfRetriesExceeded' || root.name === 'KafkaJSNonRetriableError';
-    if (!wrapped || !(root.cause instanceof Error) || root.cause === root) break;
+    if (!wrappers.has(root.name) || !(root.cause instanceof Error) || root.cause === root) break;
     root = root.cause;
   }
   return root;
 }
+
+const wrappers: ReadonlySet<string> = new Set([
+  'KafkaJSNumberOfRetriesExceeded',
+  'KafkaJSNonRetriableError',
+  'NobodyThere',
+]);
 
 const transientNames: ReadonlySet<string> = new Set([
   'KafkaJSConnectionError',
@@ -52,8 +62,9 @@ export function isTransient(error: unknown): boolean {
   return transientNames.has(root.name) || root.name === 'KafkaJSError' || root instanceof RangeError;
 }
 
-/** Whether nobody answered at all, as opposed to an answer that says no. */
+/** Whether there was nobody to begin with, as opposed to an answer that says no. */
 export function isUnreachable(error: unknown): boolean {
+  if (!(error instanceof NobodyThere)) return false;
   const root = rootOf(error);
   return root.name === 'KafkaJSConnectionError' || root.name === 'KafkaJSBrokerNotFound';
 }

@@ -4,6 +4,7 @@
 // data is refused before anything relies on it.
 import kafkajs, { type Admin } from 'kafkajs';
 import { StoreError } from '../errors.js';
+import { NobodyThere } from './kafka-errors.js';
 import { clientOptions, silent } from './kafkajs-cluster.js';
 import type { TopicName } from './protocol.js';
 import { kafkaPlace, type KafkaSettings } from './url.js';
@@ -43,7 +44,9 @@ export function topicOf(settings: KafkaSettings, topic: TopicName): string {
 export async function prepareTopics(settings: KafkaSettings, create: boolean): Promise<boolean> {
   const admin = new kafkajs.Kafka({ ...clientOptions(settings), ...silent }).admin();
   try {
-    await admin.connect();
+    await admin.connect().catch((cause: unknown) => {
+      throw new NobodyThere('no broker answers', { cause });
+    });
     const there = new Set(await admin.listTopics());
     const missing = (['packs', 'images'] as const).filter((topic) => !there.has(topicOf(settings, topic)));
     if (missing.length > 0) {

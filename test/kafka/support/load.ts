@@ -15,6 +15,8 @@ export class Load {
   /** Acknowledged checkpoints, and the digest of what was given. */
   readonly acknowledged = new Map<string, string>();
   readonly failures: string[] = [];
+  /** Of every image that was given to a command, whatever became of it: its name, and its digest. */
+  readonly given = new Map<string, string>();
   private stopped = false;
   private made = 0;
   private readonly running = new Set<Running & { kind: Kind }>();
@@ -68,6 +70,7 @@ export class Load {
       const { bytes } = buildImage(plainShape(2, { seed: this.seed + number, mappings }));
       const file = join(this.dir, `${number}.img`);
       writeFileSync(file, bytes);
+      this.given.set(`n${number}`, digestOf(bytes));
       const { code, stdout, stderr } = await this.run('ingester', machine, 'ingest', file, '--name', `n${number}`);
       rmSync(file);
       if (code === 0) {
