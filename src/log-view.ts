@@ -11,6 +11,8 @@ const FOLLOW_INTERVAL_MS = 500;
 /** A partition of the events, or of the packs where those are a topic. */
 export interface LogPart {
   readonly part: 'events' | 'packs';
+  /** Null where it is none. */
+  readonly topic: string | null;
   readonly partition: number;
   /** Offset after the last. */
   readonly end: number;
@@ -56,10 +58,26 @@ export async function summarizeLog(store: Store): Promise<LogSummary> {
   for (const [partition, end] of ends.entries()) {
     const known = position[partition] ?? 0;
     const last_event_at = await lastEventAt(store, ends, partition);
-    parts.push({ part: 'events', partition, end, position: known, lag: end - known, last_event_at });
+    parts.push({
+      part: 'events',
+      topic: log.topics?.events ?? null,
+      partition,
+      end,
+      position: known,
+      lag: end - known,
+      last_event_at,
+    });
   }
   for (const [partition, { end, here }] of ((await log.packs.partitions?.()) ?? []).entries()) {
-    parts.push({ part: 'packs', partition, end, position: here, lag: end - here, last_event_at: null });
+    parts.push({
+      part: 'packs',
+      topic: log.topics?.packs ?? null,
+      partition,
+      end,
+      position: here,
+      lag: end - here,
+      last_event_at: null,
+    });
   }
   return { kind: log.kind, place: log.place, log_id: log.opened.logId, parts };
 }

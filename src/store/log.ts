@@ -96,6 +96,8 @@ export interface EventLog {
   readonly kind: 'embedded' | 'kafka';
   /** Where it is, for messages: a file or a URL. */
   readonly place: string;
+  /** Where events and packs are topics: their names. */
+  readonly topics?: { readonly events: string; readonly packs: string };
   /** The winning log-opened event. */
   readonly opened: LogOpened;
   readonly packs: PackStore;

@@ -35,7 +35,14 @@ describe.each(['embedded', 'kafka'] as const)('ckpt log over %s', (kind) => {
   it('shows how far the log goes and how far the catalog has come', async () => {
     const { parts, kind: shown } = JSON.parse(await ckpt('log', '--json')) as {
       kind: string;
-      parts: { part: string; end: number; position: number; lag: number; last_event_at: string | null }[];
+      parts: {
+        part: string;
+        topic: string | null;
+        end: number;
+        position: number;
+        lag: number;
+        last_event_at: string | null;
+      }[];
     };
     expect(shown).toBe(kind);
     const last = parts.filter((part) => part.part === 'events' && part.end > 1);
@@ -44,7 +51,27 @@ describe.each(['embedded', 'kafka'] as const)('ckpt log over %s', (kind) => {
     expect(parts.every((part) => part.lag === 0)).toBe(true);
     if (kind === 'kafka') expect(last[0]?.last_event_at).toMatch(/^\d{4}-.*Z$/);
     expect(await ckpt('log')).toMatch(/PARTITION +END +POSITION +LAG/);
+    const prefix = log.split('/').at(-1);
+    const topics = kind === 'embedded' ? [null] : [`${prefix}.images`, `${prefix}.packs`];
+    expect([...new Set(parts.map(({ topic }) => topic))]).toEqual(topics);
   });
+
+  // One store has one catalog.
+  if (kind === 'kafka')
+    it('shows what a catalog has not projected yet, and does not move it', async () => {
+      const elsewhere = async (...args: string[]): Promise<string> =>
+        (await runCkpt(join(dir, 'elsewhere'), log, ...args)).stdout.toString();
+      const lag = async (): Promise<number> => {
+        const { parts } = JSON.parse(await elsewhere('log', '--json')) as { parts: { part: string; lag: number }[] };
+        return parts.reduce((sum, part) => sum + (part.part === 'events' ? part.lag : 0), 0);
+      };
+      await elsewhere('ls');
+      expect(await lag()).toBe(0);
+      const stream = (await events('--checkpoint', (await ckpt('ingest', image)).trim())).length;
+      expect([await lag(), await lag()]).toEqual([stream, stream]);
+      await elsewhere('ls');
+      expect(await lag()).toBe(0);
+    });
 
   it('prints events, all or those of a checkpoint or a type', async () => {
     const stream = await events('--checkpoint', id.slice(0, 12));

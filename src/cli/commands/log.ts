@@ -48,12 +48,14 @@ async function summary(context: Context, ckpt: Parameters<Parameters<Context['wi
     context.printJson({ kind, place, log_id, parts });
     return;
   }
+  const hasTopics = parts.some(({ topic }) => topic !== null);
   context.print(`${place} (log ${log_id})\n`);
   context.print(
     table(
-      ['PART', 'PARTITION', 'END', 'POSITION', 'LAG', 'LAST EVENT'],
+      ['PART', ...(hasTopics ? ['TOPIC'] : []), 'PARTITION', 'END', 'POSITION', 'LAG', 'LAST EVENT'],
       parts.map((part) => [
         part.part,
+        ...(hasTopics ? [part.topic] : []),
         part.partition,
         humanCount(part.end).padStart(9),
         humanCount(part.position).padStart(9),

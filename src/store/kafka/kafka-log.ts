@@ -19,7 +19,7 @@ import { KafkaPacks } from './kafka-packs.js';
 import { PacksTopic } from './packs-topic.js';
 import { partitionOf } from './partition.js';
 import { packMessages, unpackMessages, type OpenedTopics } from './protocol.js';
-import { kafkaPlace, parseKafkaUrl } from './url.js';
+import { kafkaPlace, parseKafkaUrl, topicOf, type KafkaSettings } from './url.js';
 
 export interface KafkaLogOptions {
   readonly url: string;
@@ -51,8 +51,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<KafkaLog |
       settings.packsBytesMax,
     );
     if (options.create || settings.packsBytesMax !== null) packs.removeLeftovers();
-    const log = new KafkaLog(client, cache, place, packs, opened);
-    return log;
+    return new KafkaLog(client, cache, place, packs, opened, settings);
   } catch (cause) {
     await client.close();
     throw storeError('open', place, cause);
@@ -92,6 +91,7 @@ function openCache(dir: string, place: string, opened: LogOpened): Db {
 
 export class KafkaLog implements EventLog {
   readonly kind = 'kafka';
+  readonly topics: { readonly events: string; readonly packs: string };
   readonly opened: LogOpened;
   private readonly spread: number;
 
@@ -101,7 +101,9 @@ export class KafkaLog implements EventLog {
     readonly place: string,
     readonly packs: KafkaPacks,
     { opened, spread }: OpenedTopics,
+    settings: KafkaSettings,
   ) {
+    this.topics = { events: topicOf(settings, 'images'), packs: topicOf(settings, 'packs') };
     this.opened = opened;
     this.spread = spread;
   }

@@ -11,8 +11,7 @@ import { fetchOnce } from './fetch.js';
 import { messageOf } from './messages.js';
 import type { Producer } from './producer.js';
 import type { OpenedTopics, StoredMessage } from './protocol.js';
-import { topicOf } from './topics.js';
-import { kafkaPlace, type KafkaSettings } from './url.js';
+import { kafkaPlace, topicOf, type KafkaSettings } from './url.js';
 import { newLogOpened, readLogOpened } from '../new-log.js';
 
 /** The log's first event, made when there is none. */

@@ -7,7 +7,7 @@ import { StoreError } from '../errors.js';
 import { NobodyThere } from './kafka-errors.js';
 import { clientOptions, silent } from './kafkajs-cluster.js';
 import type { TopicName } from './protocol.js';
-import { kafkaPlace, type KafkaSettings } from './url.js';
+import { kafkaPlace, topicOf, type KafkaSettings } from './url.js';
 
 /** The largest batch of records that this driver sends is below it: kafkajs never splits one. */
 export const BATCH_BYTES_MAX = 1_000_000;
@@ -35,10 +35,6 @@ const created: Readonly<Record<TopicName, Readonly<Record<string, string>>>> = {
 const readable: ReadonlySet<string> = new Set(['producer', 'uncompressed', 'gzip']);
 
 const checked = ['cleanup.policy', 'min.insync.replicas', ...Object.keys(both)];
-
-export function topicOf(settings: KafkaSettings, topic: TopicName): string {
-  return `${settings.prefix}.${topic}`;
-}
 
 /** Makes the topics that are missing (when `create`) and checks them. False: one is missing and was not to be made. */
 export async function prepareTopics(settings: KafkaSettings, create: boolean): Promise<boolean> {

@@ -8,6 +8,7 @@
 // line; what stands in the URL wins.
 import { readFileSync } from 'node:fs';
 import { CkptError } from '../../format/errors.js';
+import type { TopicName } from './protocol.js';
 
 export type SaslMechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512';
 
@@ -85,6 +86,10 @@ export function parseKafkaUrl(url: string): KafkaSettings {
 /** The URL for messages: without secrets. */
 export function kafkaPlace(settings: KafkaSettings): string {
   return `kafka://${settings.brokers.join(',')}/${settings.prefix}`;
+}
+
+export function topicOf(settings: KafkaSettings, topic: TopicName): string {
+  return `${settings.prefix}.${topic}`;
 }
 
 function refuse(problem: string, hint = 'kafka://HOST:PORT[,HOST:PORT]/PREFIX, see docs/kafka.md'): never {

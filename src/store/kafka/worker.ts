@@ -21,8 +21,8 @@ import {
   type TopicName,
   type WorkerData,
 } from './protocol.js';
-import { prepareTopics, topicOf } from './topics.js';
-import { kafkaPlace } from './url.js';
+import { prepareTopics } from './topics.js';
+import { kafkaPlace, topicOf } from './url.js';
 
 const { settings } = workerData as WorkerData;
 const place = kafkaPlace(settings);
