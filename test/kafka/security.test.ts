@@ -2,7 +2,7 @@
 //
 // Brokers that want TLS, passwords and rights: what goes with them, and what they refuse.
 import { writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes, type AclEntry } from 'kafkajs';
@@ -159,6 +159,32 @@ describe('a broker that asks who one is', () => {
       /the broker refuses authentication/,
     ),
   );
+
+  it('is asked once more when it is gone before it says whether the password is right', async () => {
+    const settings = { user: 'alice', password: PASSWORD, 'request-timeout-ms': '2000' };
+    // By its first connection only two answers come through, or two and the end: what it speaks, and that it takes passwords.
+    for (const ends of [false, true]) {
+      let connections = 0;
+      const wire = createServer((client) => {
+        const isFirst = ++connections === 1;
+        const broker = connect(ports.sasl, '127.0.0.1');
+        for (const socket of [client, broker]) socket.on('error', () => undefined);
+        client.pipe(broker);
+        let answers = 0;
+        broker.on('data', (answer) => {
+          if (!isFirst || ++answers <= 2) client.write(answer);
+          else if (ends) client.destroy();
+        });
+      }).listen(0, '127.0.0.1');
+      await once(wire, 'listening');
+      const { port } = wire.address() as AddressInfo;
+      const url = `kafka://127.0.0.1:${port}/${newPrefix()}?${config(settings)}`;
+      const { code, stderr } = await runCkpt(join(dir, `m${++machines}`), url, 'ls', '--json');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(connections).toBeGreaterThan(1);
+      wire.close();
+    }
+  });
 
   it('refuses who says nothing', () =>
     expectRefusal(urlOf('sasl', 'request-timeout-ms=1500&retry-ms=0'), /^ckpt: open: /));

@@ -53,10 +53,14 @@ const transientNames: ReadonlySet<string> = new Set([
   'KafkaJSPartialMessageError',
 ]);
 
+/** kafkajs says of every error that comes while a password is checked that the authentication failed. */
+const lostMeanwhile = /authentication failed: .*(timed out|[Cc]onnection|connected)/;
+
 /** Whether the same may go well a little later. */
 export function isTransient(error: unknown): boolean {
   const root = rootOf(error);
   if (root instanceof CkptError) return false;
+  if (root.name === 'KafkaJSSASLAuthenticationError') return lostMeanwhile.test(root.message);
   if (root.name === 'KafkaJSProtocolError') return root.retriable === true;
   // An answer that was cut off with its connection may be read past its end.
   return transientNames.has(root.name) || root.name === 'KafkaJSError' || root instanceof RangeError;
@@ -88,7 +92,7 @@ export function kafkaError(operation: string, place: string, cause: unknown): Ck
 function wordsFor(error: KafkaFailure): { problem: string; hint?: string } {
   const { message } = error;
   const code = typeof error.code === 'string' ? error.code : '';
-  if (error.name === 'KafkaJSSASLAuthenticationError' || /SASL/.test(message)) {
+  if ((error.name === 'KafkaJSSASLAuthenticationError' || /SASL/.test(message)) && !lostMeanwhile.test(message)) {
     return {
       problem: `the broker refuses authentication: ${message}`,
       hint: 'check user, password and sasl of the log URL',
