@@ -202,7 +202,8 @@ export async function startCluster(options = {}) {
   } = options;
   const jars = await bringJars(version);
   const folder = dir ?? mkdtempSync(join(tmpdir(), 'ckpt-kafka-'));
-  const clusterId = randomBytes(16).toString('base64url');
+  // One that began with a dash would be taken for an option.
+  const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'A');
   const nodes = [];
   for (let id = 1; id <= brokers; id++) {
     nodes.push(
