@@ -105,8 +105,10 @@ async function native() {
   return total;
 }
 
-/** What runs against the next Kafka too: everything but what kills brokers. */
-const kafkaAgain = ['contract', 'store', 'kcat', 'log-command'].map((name) => `test/kafka/${name}.test.ts`);
+/** What runs against the next Kafka too: what asks most of how a broker speaks. */
+const kafkaAgain = ['contract', 'store', 'kcat', 'log-command', 'projection', 'security', 'torn'].map(
+  (name) => `test/kafka/${name}.test.ts`,
+);
 
 /**
  * The log on Kafka against real brokers, which Maven brings when they are not in the cache yet: everything on one version, and once
