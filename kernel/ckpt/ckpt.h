@@ -321,6 +321,7 @@ long ckpt_load_regs(struct ckpt_target *to);
 
 /* load_xstate.c */
 int ckpt_check_xstate(struct ckpt_target *to, const void *area);
+void ckpt_default_pkru(struct ckpt_target *to);
 u32 ckpt_xstate_bytes(void);
 u64 ckpt_xstate_features(void);
 int ckpt_xstate_fits(u64 features, u32 bytes);

@@ -92,6 +92,16 @@ int ckpt_check_xstate(struct ckpt_target *to, const void *area)
 	return 0;
 }
 
+/*
+ * An area without protection keys would open them all: that is what a component
+ * in its initial state means. Of an image that knows none they are as execve
+ * leaves them.
+ */
+void ckpt_default_pkru(struct ckpt_target *to)
+{
+	to->pkru = pkru_get_init_value();
+}
+
 /* Current starts with fresh FPU state, as after execve, and then gets the image's. */
 void ckpt_load_xstate(struct ckpt_target *to)
 {

@@ -176,6 +176,7 @@ static int take_fxsave(struct ckpt_target *to, const struct cr_cpu *rec)
 		memcpy(area + 512, &features, sizeof(features));
 	}
 	ret = ckpt_check_xstate(to, area);
+	ckpt_default_pkru(to);
 	kvfree(area);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <linux/stat.h>
 
 #include <asm/desc.h>
+#include <asm/fpu/types.h>
 #include <asm/vdso.h>
 
 #include "ckpt.h"
@@ -359,6 +360,8 @@ static int read_xstate(struct ckpt_target *to)
 	memset(area + use, 0, max(own, more) - use);
 	if (!ret)
 		ret = ckpt_check_xstate(to, area);
+	if (!(rec.xfeatures & XFEATURE_MASK_PKRU))
+		ckpt_default_pkru(to);
 	kvfree(area);
 	return ret;
 }

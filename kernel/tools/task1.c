@@ -41,6 +41,7 @@ static ul zeroed[4096];
 static ul *rw, *ro, *none, *untouched, *file, *heap, *large;
 static ul on_ldt = 0x4c44540000000001UL, on_tls = 0x544c530000000002UL;
 static int use_ldt, tiny, is_large;
+static unsigned int key_rights;
 
 static ul *map(ul addr, ul bytes, int prot, int flags, int fd, ul off)
 {
@@ -114,6 +115,18 @@ static const char *wrong_segments(void)
 	return 0;
 }
 
+/* PKRU: what the task may do under protection keys, 0 where there are none. */
+static unsigned int read_key_rights(void)
+{
+	unsigned int a = 7, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	if (!(c >> 4 & 1))
+		return 0;
+	asm volatile("rdpkru" : "=a"(a), "=d"(d) : "c"(0));
+	return a;
+}
+
 #define LARGE_PAGES	33000UL
 
 static void make_large(void)
@@ -139,6 +152,7 @@ static void make(void)
 		say(4, "no /tmp/task1.data\n");
 		quit(3);
 	}
+	key_rights = read_key_rights();
 	data[1023] = 77;
 	zeroed[4000] = 88;
 	rw = map(0, 64 * PAGE, PROT_RW, 0x22, -1, 0);
@@ -193,6 +207,8 @@ static const char *wrong(void)
 		return "heap";
 	if (!large_is_filled())
 		return "large";
+	if (read_key_rights() != key_rights)
+		return "protection keys";
 	return wrong_segments();
 }
 

@@ -25,7 +25,7 @@ export function readLogOpened(value: Buffer, place: string): LogOpened {
     reason: 'newer',
     operation: 'open',
     place,
-    problem: `hashes its pages with ${String(opened.hash)}; this release knows ${pageHashes.join(' and ')}`,
+    problem: `hashes its pages with ${opened.hash}; this release knows ${pageHashes.join(' and ')}`,
     hint: 'use the release that made it, or a newer one',
   });
 }
