@@ -29,6 +29,7 @@ import { logOf } from './open-log.js';
 import { promised } from './promised.js';
 import { planPrune, type PruneFilter, type PrunePolicy } from './prune.js';
 import { rebuildImage, type RebuildEnvironment } from './restore/rebuild.js';
+import { Lending } from './lending.js';
 import { LazyRestarts } from './restore/lazy-restarts.js';
 import { TaskRestart } from './restore/task-restart.js';
 import { restartOptions, type RestoreName } from './restart-options.js';
@@ -72,6 +73,7 @@ export class Ckpt {
   readonly #seals: StoreSeals;
   readonly #intake: Intake;
   readonly #leases: Leases;
+  readonly #lending: Lending;
   #lazy: LazyRestarts | undefined;
 
   private constructor(
@@ -80,6 +82,7 @@ export class Ckpt {
     private readonly options: CkptOptions,
   ) {
     this.#leases = new Leases(store.dir, codec);
+    this.#lending = new Lending(store, this.#leases, () => this.#lazyRestarts());
     this.#trust = new Trust(store, codec, this.#leases, (what, work) => this.#leased(what, work));
     const keyring = options.keys === undefined ? undefined : new Keyring(options.keys);
     this.#seals = new StoreSeals(store, codec, keyring, () => this.#rebuildEnvironment());
@@ -119,6 +122,7 @@ export class Ckpt {
   }
 
   async close(): Promise<void> {
+    await this.#lending.close();
     await this.#lazy?.close();
     await this.store.close();
   }
@@ -254,6 +258,18 @@ export class Ckpt {
   #lazyRestarts(): LazyRestarts {
     this.#lazy ??= new LazyRestarts({ ...this.#rebuildEnvironment(), lazyDir: join(this.store.dir, 'lazy') });
     return this.#lazy;
+  }
+
+  /** The plan of a lazy restart on another machine; see Lending. As a restart here, only of an image that is believed. */
+  async lendPlan(id: string): Promise<Buffer> {
+    await this.#requireSeal(await this.find(id), { prove: true, once: true });
+    return this.#lending.plan(id);
+  }
+
+  /** A pack that such a plan names. */
+  async lendPack(id: string, pack: string): Promise<Buffer> {
+    await this.#requireSeal(await this.find(id), { prove: true, once: true });
+    return this.#lending.pack(id, pack);
   }
 
   /** Writes the image into the task's pipe. What went wrong, if something did. */

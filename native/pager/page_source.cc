@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "codec/error.h"
 
@@ -15,9 +16,10 @@ constexpr size_t kOpenMax = 8;
 }  // namespace
 
 PageSource::PageSource(const RestartPlan* plan, std::string packsDir)
-    : plan_(*plan), packsDir_(std::move(packsDir)), pins_(plan->packs()) {}
+    : plan_(*plan), packsDir_(std::move(packsDir)), bringer_(packsDir_), pins_(plan->packs()) {}
 
 void PageSource::pin() {
+  bringer_.attach();
   for (uint32_t pack = 0; pack < plan_.packs(); pack++) {
     UniqueFd fd(::open(packPathOf(packsDir_, hexOf(plan_.packId(pack))).c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) continue;
@@ -25,6 +27,13 @@ void PageSource::pin() {
     std::lock_guard<std::mutex> lock(mutex_);
     pins_[pack] = std::move(fd);
   }
+}
+
+/** Not under the lock: a fault does not wait for the pack that is being read ahead. */
+void PageSource::bringMissing(uint32_t pack) {
+  if (!bringer_.expected()) return;
+  const Hash id = plan_.packId(pack);
+  if (access(packPathOf(packsDir_, hexOf(id)).c_str(), F_OK) != 0) bringer_.bring(id);
 }
 
 std::shared_ptr<const PackFile> PageSource::open(uint32_t pack) {
@@ -53,6 +62,7 @@ void PageSource::forget(uint32_t pack) {
 
 void PageSource::read(uint32_t pack, uint32_t frame, FrameReader* to) {
   try {
+    bringMissing(pack);
     const auto file = open(pack);
     if (frame >= file->frames()) throw packError(file->id(), "the plan names a frame that it does not have");
     const size_t rawBytes = file->frameRawBytes(frame);

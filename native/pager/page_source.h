@@ -13,6 +13,7 @@
 #include "codec/frame_codec.h"
 #include "codec/pack_file.h"
 #include "codec/restart_plan.h"
+#include "pager/pack_bringer.h"
 
 namespace ckpt {
 
@@ -35,7 +36,7 @@ class PageSource {
 
   /**
    * Opens the plan's packs, so that nobody who deletes them takes them away from this task; those that cannot be had now
-   * are looked for again when they are needed.
+   * are looked for again when they are needed. Packs that are brought are brought as long as this lives.
    */
   void pin();
 
@@ -47,10 +48,12 @@ class PageSource {
 
  private:
   std::shared_ptr<const PackFile> open(uint32_t pack);
+  void bringMissing(uint32_t pack);
   void forget(uint32_t pack);
 
   const RestartPlan& plan_;
   const std::string packsDir_;
+  PackBringer bringer_;
   std::mutex mutex_;
   std::vector<UniqueFd> pins_;
   // Directories in memory, those used last first: a pack's takes 64 KiB.

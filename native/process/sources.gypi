@@ -50,6 +50,7 @@
     '../pager/address_map.cc',
     '../pager/background.cc',
     '../pager/guard.cc',
+    '../pager/pack_bringer.cc',
     '../pager/page_source.cc',
     '../pager/pager.cc',
     '../pager/task_memory.cc',

@@ -27,6 +27,8 @@ import { loadCodec } from '../codec/native.js';
 import { CkptError } from '../format/errors.js';
 import { TaskCheckpoint } from '../ingest/task-checkpoint.js';
 import { TaskRestart } from '../restore/task-restart.js';
+import { restartOptions } from '../restart-options.js';
+import { BorrowedPages } from './borrowed-pages.js';
 import { RemoteClient, type RemoteOptions } from './client.js';
 import { Keyring } from '../seals/keyring.js';
 import { viewSeals, type SealView } from '../store-seals.js';
@@ -41,7 +43,7 @@ const PAGE = 1000;
 
 /** A store behind a service. `doing` is the command, for what it cannot do. CkptError `usage` for a bad address. */
 export function openRemote(options: RemoteOptions, doing: string): CkptFace {
-  const remote = new RemoteCkpt(new RemoteClient(options), options.keys);
+  const remote = new RemoteCkpt(new RemoteClient(options), options);
   return new Proxy(remote, {
     get: (target, name): unknown => {
       const value: unknown = Reflect.get(target, name, target);
@@ -70,9 +72,9 @@ class RemoteCkpt implements Partial<CkptFace> {
 
   constructor(
     private readonly client: RemoteClient,
-    keys: string | undefined,
+    private readonly options: RemoteOptions,
   ) {
-    this.#keyring = keys === undefined ? undefined : new Keyring(keys);
+    this.#keyring = options.keys === undefined ? undefined : new Keyring(options.keys);
   }
 
   get dir(): string {
@@ -285,30 +287,13 @@ class RemoteCkpt implements Partial<CkptFace> {
 
   /** On this machine, out of the service's image. That it was restarted is an event in the service's log. */
   async restart(id: string, options: RestartOptions = {}): Promise<RestartedTask> {
-    if (options.lazy) throw notHere('restart --lazy'); // pages would have to be fetched one by one
     const row = await this.find(id);
     const restoreId = randomUUID();
     const record = (pid: number | null, result: string): Promise<void> =>
       this.#recordRestore(row.id, { restore_id: restoreId, host: hostname(), pid, result }, options);
-    const task = new TaskRestart(this.#codec, {
-      detach: options.detach ?? false,
-      samePid: options.samePid ?? false,
-      ignoreCpu: options.ignoreCpu ?? false,
-      ...(options.onWarning ? { onWarning: options.onWarning } : {}),
-    });
     try {
-      const failure = await this.export(row.id, task.fd, {
-        requireSeal: true,
-        ...(options.onProgress ? { onProgress: options.onProgress } : {}),
-      })
-        .then(
-          () => undefined,
-          (error: unknown) => error as Error,
-        )
-        .finally(() => task.imageDone());
-      const pid = await task.running.catch((error: unknown) => {
-        throw failure instanceof CkptError && !failure.message.startsWith('cannot write') ? failure : error;
-      });
+      const task = options.lazy ? await this.#startLazily(row.id, options) : await this.#startFully(row.id, options);
+      const pid = await task.running;
       await record(pid, 'running');
       const outcome = task.outcome.then(async (end) => {
         if (end.result !== 'running') await record(pid, end.result);
@@ -319,6 +304,43 @@ class RemoteCkpt implements Partial<CkptFace> {
     } catch (error) {
       await record(null, `failed: ${(error as Error).message}`);
       throw error;
+    }
+  }
+
+  /** A task that runs, or is stopped. */
+  async #startFully(id: string, options: RestartOptions): Promise<TaskRestart> {
+    const task = new TaskRestart(this.#codec, restartOptions(options));
+    const failure = await this.export(id, task.fd, {
+      requireSeal: true,
+      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+    })
+      .then(
+        () => undefined,
+        (error: unknown) => error as Error,
+      )
+      .finally(() => task.imageDone());
+    await task.running.catch((error: unknown) => {
+      throw failure instanceof CkptError && !failure.message.startsWith('cannot write') ? failure : error;
+    });
+    return task;
+  }
+
+  /** Its pages come from the service when it touches them. */
+  async #startLazily(id: string, options: RestartOptions): Promise<TaskRestart> {
+    if (this.#keyring?.list().length) {
+      throw new CkptError(
+        'unsupported',
+        'restart --lazy over --remote lets a task run before its seal could be verified with the keys here',
+        'leave --lazy out',
+      );
+    }
+    const pages = await BorrowedPages.open(this.client, this.options, id);
+    try {
+      const task = new TaskRestart(this.#codec, restartOptions(options), pages.source);
+      await task.running;
+      return task;
+    } finally {
+      pages.release();
     }
   }
 

@@ -4,6 +4,7 @@ import { deleteCheckpoint, getCheckpoint, getMaps, getRecords, listCheckpoints }
 import { events } from './routes/events.js';
 import { imageGet, imageHead } from './routes/image.js';
 import { ingest } from './routes/ingest.js';
+import { getPack, getPlan } from './routes/lent.js';
 import { recordRestore, restart } from './routes/restart.js';
 import { getSeals } from './routes/seals.js';
 import { sql } from './routes/sql.js';
@@ -22,6 +23,8 @@ export const operations: readonly Operation[] = [
   getDiff,
   imageHead,
   imageGet,
+  getPlan,
+  getPack,
   restart,
   recordRestore,
   ingest,

@@ -33,6 +33,7 @@ export class TestStore {
     ...process.env,
     CKPT_STORE: join(this.dir, 'store'),
     XDG_CONFIG_HOME: this.dir,
+    XDG_CACHE_HOME: this.dir,
     NO_COLOR: '1',
   };
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Pages for lazy restarts on other machines: the plan, and the packs that it names. Nobody says when such a task needs no more of them,
+// so a checkpoint's packs stay for a while after each question, and whoever still asks keeps them.
+import { fstatSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { packPath } from './codec/native.js';
+import { CkptError } from './format/errors.js';
+import type { LazyRestarts } from './restore/lazy-restarts.js';
+import type { Store } from './store/index.js';
+import type { Leases } from './store/lifecycle/leases.js';
+import { storedImage } from './stored-image.js';
+
+/** How long packs stay after the last question. */
+const KEPT_MS = 120_000;
+
+interface Loan {
+  readonly lease: Promise<ReturnType<Leases['take']>>;
+  timer: NodeJS.Timeout;
+}
+
+export class Lending {
+  readonly #loans = new Map<string, Loan>();
+
+  constructor(
+    private readonly store: Store,
+    private readonly leases: Leases,
+    private readonly lazy: () => LazyRestarts,
+  ) {}
+
+  /** Of a sealed checkpoint, as `restart_plan` in docs/format.md says. CkptError, CodecError. */
+  async plan(id: string): Promise<Buffer> {
+    await this.#keep(id);
+    await this.store.catchUp();
+    return this.lazy().with(storedImage(this.store, id), ({ planFd }) => wholeOf(planFd));
+  }
+
+  /** The file of a pack that a plan of this checkpoint named. CkptError. */
+  async pack(id: string, pack: string): Promise<Buffer> {
+    const { catalog, log } = this.store;
+    catalog.find(id);
+    await this.#keep(id);
+    const path = packPath(log.packs.dir, pack);
+    // One that was moved elsewhere has no users any more; its file is there as long as it is kept.
+    if (catalog.usersOf(pack).length === 0) return readFile(path).catch(() => missing(pack));
+    const hold = await log.packs.ensureLocal([pack]);
+    try {
+      return await readFile(path);
+    } finally {
+      hold.release();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const id of [...this.#loans.keys()]) await this.#end(id);
+  }
+
+  async #keep(id: string): Promise<void> {
+    const known = this.#loans.get(id);
+    if (known) known.timer.refresh();
+    else {
+      const lease = this.store.log.end().then((end) => this.leases.take(`lazy restarts of ${id} elsewhere`, end));
+      const timer = setTimeout(() => void this.#end(id).catch(() => undefined), KEPT_MS).unref();
+      this.#loans.set(id, { lease, timer });
+    }
+    await this.#loans.get(id)?.lease.catch((error: unknown) => {
+      this.#loans.delete(id);
+      throw error;
+    });
+  }
+
+  async #end(id: string): Promise<void> {
+    const loan = this.#loans.get(id);
+    if (!loan) return;
+    clearTimeout(loan.timer);
+    this.#loans.delete(id);
+    (await loan.lease).release();
+  }
+}
+
+function missing(pack: string): never {
+  throw new CkptError('missing', `there is no pack ${pack}`);
+}
+
+function wholeOf(fd: number): Buffer {
+  const bytes = Buffer.allocUnsafe(fstatSync(fd).size);
+  for (let at = 0; at < bytes.length;) {
+    const got = readSync(fd, bytes, at, bytes.length - at, at);
+    if (got === 0) throw new CkptError('failed', 'the plan ends too soon');
+    at += got;
+  }
+  return bytes;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ckpt --remote restart --lazy: the task runs here, its pages come out of the service's packs when it touches them. Nothing runs on
+// without a page that the service does not have, or does not give while it is gone.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { packPath } from '../../src/codec/native.js';
+import { TestStore } from '../support/cli.js';
+import { adopt, cleanUp, isAlive, stateOf, until } from '../support/processes.js';
+import { lazy, Run, type Copy } from '../support/programs.js';
+import { TestService } from '../support/service.js';
+
+const golden = new URL('../golden/one-page.img', import.meta.url).pathname;
+
+let store: TestStore;
+/** Without a store of its own. */
+let here: TestStore;
+let service: TestService;
+let run: Run | undefined;
+
+beforeEach(async () => {
+  store = new TestStore();
+  here = new TestStore();
+  service = await TestService.start(store);
+});
+
+afterEach(async () => {
+  await cleanUp();
+  run?.remove();
+  run = undefined;
+  service.remove();
+  store.remove();
+  here.remove();
+});
+
+async function saved(): Promise<string> {
+  run = await Run.start(lazy('random', 64));
+  const id = await here.ok('--remote', service.remote, 'save', String(run.original.pid), '--kill');
+  await run.original.owner.end();
+  return id;
+}
+
+function go(): void {
+  writeFileSync(join((run as Run).dir, 'go'), '');
+}
+
+function restart(id: string, ...options: string[]): Promise<Copy> {
+  return here.restart(id, '--remote', service.remote, '--lazy', ...options);
+}
+
+async function ok(copy: Copy): Promise<void> {
+  expect(await copy.owner.out.wait(/^(ok|bad) /)).toMatch(/^ok /);
+  expect(await copy.owner.end(), copy.owner.describe()).toEqual({ code: 0, signal: null });
+}
+
+/** Directories of packs that are being brought; the working sets stand beside them. */
+const borrowed = (): string[] => readdirSync(join(here.dir, 'ckpt')).filter((name) => name.startsWith('packs-'));
+
+const nothingLeft = (): Promise<void> => until('the end of whoever brought the packs', () => borrowed().length === 0);
+
+/** Finished requests of an operation. */
+async function count(operation: string): Promise<number> {
+  const text = (await service.ask('/metrics')).body.toString();
+  return [...text.matchAll(new RegExp(`^ckpt_http_requests_total\\{operation="${operation}",.*\\} (\\d+)$`, 'gm'))]
+    .map(([, value]) => Number(value))
+    .reduce((a, b) => a + b, 0);
+}
+
+/** The pack with the page in the middle of the program's memory. */
+async function middlePack(id: string): Promise<string> {
+  const vma = `SELECT start_addr + (end_addr - start_addr) / 8192 * 4096 AS addr
+    FROM vma WHERE checkpoint_id = '${id}' ORDER BY pages DESC LIMIT 1`;
+  const [{ addr } = { addr: 0 }] = JSON.parse(await store.ok('sql', vma, '--json')) as { addr: number }[];
+  const page = `SELECT pack_id FROM vma_page('${id}') WHERE addr = ${String(addr)}`;
+  const [row] = JSON.parse(await store.ok('sql', page, '--json')) as { pack_id: string }[];
+  return packPath(join(store.path, 'packs'), row?.pack_id ?? '');
+}
+
+describe('a task restarted lazily out of a service', () => {
+  it('finds every byte right, gets packs and never the image, and leaves nothing behind', async () => {
+    const id = await saved();
+    go();
+    await ok(await restart(id));
+    await nothingLeft();
+    expect(await count('getPlan')).toBe(1);
+    expect(await count('getPack')).toBeGreaterThan(10);
+    expect(await count('getImage')).toBe(0);
+    const restores = JSON.parse(await store.ok('sql', 'SELECT result FROM restore', '--json')) as object[];
+    expect(restores).toEqual([{ result: 'exited 0' }]);
+    // The working set of the first is there for the next.
+    expect(readdirSync(join(here.dir, 'ckpt/lazy'))).toEqual([`${id}.set`]);
+    await ok(await restart(id));
+    await nothingLeft();
+  });
+
+  it('needs the service no more once all is there, and the command not at all', async () => {
+    const id = await saved();
+    const pid = Number(await here.ok('--remote', service.remote, 'restart', id, '--lazy', '--detach'));
+    adopt(pid);
+    await until('all pages', () => !/^VmFlags:.* um( |$)/m.test(readFileSync(`/proc/${pid}/smaps`, 'utf8')));
+    await nothingLeft();
+    expect(await service.stop()).toBe(0);
+    expect(isAlive(pid)).toBe(true);
+    const again = await store.ok('save', String(pid), '--kill');
+    go();
+    const copy = await store.restart(again);
+    expect(await copy.owner.end(), copy.owner.describe()).toEqual({ code: 0, signal: null });
+  });
+
+  it('waits, stopped and said so, while the service gives something else, and while it is gone; then goes on', async () => {
+    const id = await saved();
+    const pack = await middlePack(id);
+    const whole = readFileSync(pack);
+    const other = Buffer.from(whole);
+    other[other.length >> 1]! ^= 1;
+    writeFileSync(pack, other);
+    go();
+    const copy = await restart(id);
+    expect(await copy.owner.err.wait(/waits for it/)).toMatch(/what the service sends is not that pack/);
+    await until('the stop of the task', () => stateOf(copy.pid) === 'T');
+
+    await service.process.kill('SIGKILL');
+    writeFileSync(pack, whole);
+    expect(stateOf(copy.pid)).toBe('T');
+    expect(copy.owner.out.text()).not.toMatch(/^(ok|bad) /m);
+
+    const next = store.start(['serve', '--listen', `unix:${service.socket}`]);
+    await next.out.wait(/^http\+unix:/);
+    await ok(copy);
+    expect(copy.owner.err.text()).toMatch(/goes on/);
+    await nothingLeft();
+    expect((await next.kill('SIGTERM')).code).toBe(0);
+  });
+
+  it('is what it was asked for: stopped, and a new pid', async () => {
+    const id = await saved();
+    const { pids } = JSON.parse(
+      await here.ok('--remote', service.remote, 'restart', id, '--lazy', '--copies', '2', '--stopped', '--json'),
+    ) as { pids: number[] };
+    pids.forEach(adopt);
+    expect(new Set(pids).size).toBe(2);
+    for (const pid of pids) expect(stateOf(pid)).toBe('T');
+    // The same without --lazy.
+    const pid = Number(await here.ok('--remote', service.remote, 'restart', id, '--stopped', '--detach'));
+    adopt(pid);
+    expect(stateOf(pid)).toBe('T');
+  });
+
+  it('is refused where keys of this machine would have to be asked first', async () => {
+    const id = await saved();
+    await here.ok('key', 'make', '--name', 'mine');
+    const { code, stderr } = await here.run('--remote', service.remote, 'restart', id, '--lazy', '--detach');
+    expect(code).toBe(5);
+    expect(stderr).toContain('leave --lazy out');
+  });
+});
+
+describe('a pack over HTTP', () => {
+  it.each(['0'.repeat(64), `..%2f..%2f${'0'.repeat(58)}`, '0'.repeat(63)])('is not there: %s', async (pack) => {
+    const id = await service.ingest(readFileSync(golden));
+    expect([400, 404]).toContain((await service.ask(`/v1/checkpoints/${id}/packs/${pack}`)).status);
+  });
+});
