@@ -212,8 +212,9 @@ bool Pager::nextJob(FrameJob* job) {
     *job = {home, place.run->pack, place.slot() / CKPT_FRAME_PAGES, true, nullptr, ""};
     return true;
   }
-  if (working_.recorded().empty() && nowMs() - lastFaultMs_ < kQuietMs && nowMs() - startedMs_ < kRecordMs)
-    return false;
+  // One that has not asked for anything yet has not come to run: what it needs could not be recorded.
+  const bool asking = done_.faulted == 0 || nowMs() - lastFaultMs_ < kQuietMs;
+  if (working_.recorded().empty() && asking && nowMs() - startedMs_ < kRecordMs) return false;
   while (nextRun_ != plan_.end()) {
     const plan_run& run = *nextRun_;
     if (run.pack == CKPT_PLAN_ZERO || nextOffset_ >= run.count) {
