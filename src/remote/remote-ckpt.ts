@@ -98,14 +98,17 @@ class RemoteCkpt implements Partial<CkptFace> {
     return this.find(argument);
   }
 
-  /** All of them; filters and orders of the local one are refused, never passed over. */
+  /** Page by page; by filters and in other orders at once, of which there is a most. */
   async list(options: Parameters<Ckpt['list']>[0] = {}): Promise<CheckpointRow[]> {
-    const usual = JSON.stringify({ states: ['sealed'], order: 'created', reverse: false });
-    const asked = Object.entries(options).filter(
-      ([key, value]: [string, unknown]) =>
-        value !== undefined && key !== 'columns' && !usual.includes(JSON.stringify({ [key]: value }).slice(1, -1)),
-    );
-    if (asked.length) throw notHere(`ls by ${asked.map(([key]) => key).join(', ')}`);
+    const { columns: _all, ...asked } = options;
+    const usual = { order: 'created', reverse: false };
+    if (Object.entries(asked).some(([key, value]) => value !== usual[key as keyof typeof usual])) {
+      const found = await this.client.json<{ checkpoints: CheckpointRow[] }>('/v1/checkpoints/search', {
+        method: 'POST',
+        json: asked,
+      });
+      return found.checkpoints.map(({ damage, state, ...row }) => ({ ...rowOf(row), state, damage }));
+    }
     const all: CheckpointRow[] = [];
     let after: string | undefined;
     do {
@@ -194,6 +197,33 @@ class RemoteCkpt implements Partial<CkptFace> {
     const row = await this.find(id);
     const answer = await this.client.open(`/v1/checkpoints/${row.id}`, { method: 'DELETE' });
     answer.resume();
+  }
+
+  async tagsOf(id: string): Promise<string[]> {
+    return (await this.client.json<{ tags: string[] }>(`/v1/checkpoints/${id}/tags`)).tags;
+  }
+
+  async tag(id: string, name: string, remove = false): Promise<void> {
+    const json = { name, remove };
+    (await this.client.open(`/v1/checkpoints/${id}/tags`, { method: 'POST', json })).resume();
+  }
+
+  untag(id: string, name: string): Promise<void> {
+    return this.tag(id, name, true);
+  }
+
+  planPrune(policy: Parameters<Ckpt['planPrune']>[0], filter = {}): ReturnType<Ckpt['planPrune']> {
+    return this.client.json('/v1/prune/plan', { method: 'POST', json: { policy, ...filter } });
+  }
+
+  collect({ dryRun, rewrite, signal }: Parameters<Ckpt['collect']>[0] = {}): ReturnType<Ckpt['collect']> {
+    const json = { dry_run: dryRun ?? false, rewrite: rewrite ?? true };
+    return this.client.json('/v1/gc', { method: 'POST', json, ...(signal ? { signal } : {}) });
+  }
+
+  verify(id?: string, { signal }: Parameters<Ckpt['verify']>[1] = {}): ReturnType<Ckpt['verify']> {
+    const json = id === undefined ? {} : { id };
+    return this.client.json('/v1/verify', { method: 'POST', json, ...(signal ? { signal } : {}) });
   }
 
   async export(id: string, fd: number, options: ExportOptions = {}): Promise<void> {

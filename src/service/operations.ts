@@ -4,6 +4,7 @@ import { deleteCheckpoint, getCheckpoint, getMaps, getRecords, listCheckpoints }
 import { events } from './routes/events.js';
 import { imageGet, imageHead } from './routes/image.js';
 import { ingest } from './routes/ingest.js';
+import { collectGarbage, getTags, planPrune, searchCheckpoints, setTag, verify } from './routes/keeping.js';
 import { getPack, getPlan } from './routes/lent.js';
 import { recordRestore, restart } from './routes/restart.js';
 import { getSeals } from './routes/seals.js';
@@ -14,12 +15,15 @@ import { getDiff, getGrowth, getSeries, getTasks } from './routes/views.js';
 /** Everything that the service does. */
 export const operations: readonly Operation[] = [
   listCheckpoints,
+  searchCheckpoints,
   getCheckpoint,
   deleteCheckpoint,
   getMaps,
   getRecords,
   getTasks,
   getSeals,
+  getTags,
+  setTag,
   getDiff,
   imageHead,
   imageGet,
@@ -29,6 +33,9 @@ export const operations: readonly Operation[] = [
   recordRestore,
   ingest,
   sql,
+  planPrune,
+  collectGarbage,
+  verify,
   stats,
   getSeries,
   getGrowth,

@@ -32,6 +32,9 @@ export interface ServiceOptions {
   readonly tls?: TlsFiles;
 }
 
+/** Verifications and collections that run or wait for their turn. */
+const KEEPING_MAX = 16;
+
 export class Service {
   private constructor(
     private readonly app: FastifyInstance,
@@ -48,6 +51,7 @@ export class Service {
       ingest: limits.ingestsMax,
       restart: limits.restartsMax,
       sql: limits.queriesMax,
+      keeping: KEEPING_MAX,
     });
     const events = new EventHub();
     const metrics = new Metrics(work, () => events.size);

@@ -4,7 +4,7 @@
 // stop() nothing begins; what runs may finish within the grace time, then its signal is aborted, and stop() waits until it has let go.
 import { HttpProblem } from './problems.js';
 
-export const workKinds = ['image', 'ingest', 'restart', 'sql'] as const;
+export const workKinds = ['image', 'ingest', 'restart', 'sql', 'keeping'] as const;
 export type WorkKind = (typeof workKinds)[number];
 
 /** A piece of work going on. */

@@ -48,6 +48,12 @@ describe('looking over --remote', () => {
   it.each([
     [['ls']],
     [['ls', '--json']],
+    [['ls', '--name', 'mix*', '--state', 'all', '--sort', 'image', '--reverse', '--last', '1', '--json']],
+    [['ls', '--tag', '*', '--older', '0s', '--json']],
+    [['verify', '--json']],
+    [['verify', 'mixed', '--json']],
+    [['gc', '--dry-run', '--json']],
+    [['prune', '--keep-daily', '1', '--dry-run', '--json']],
     [['show', 'mixed', '--records', '--json']],
     [['show', '@last']],
     [['tree']],
@@ -72,6 +78,25 @@ describe('looking over --remote', () => {
     expect((await here.run('--remote', service.remote, 'show', 'nothing')).code).toBe(3);
     expect((await here.run('--remote', service.remote, 'sql', 'DELETE FROM checkpoint')).code).toBe(2);
     expect((await here.run('--remote', service.remote, 'export', 'nothing')).code).toBe(3);
+  });
+});
+
+describe('keeping over --remote', () => {
+  it('tags and untags, finds by tag, prunes by policy and collects, as the store says of itself', async () => {
+    const old = await far('ingest', golden, '--name', 'series');
+    const young = await far('ingest', golden, '--name', 'series');
+    await far('tag', 'mixed', 'kept');
+    expect(JSON.parse(await far('tag', 'mixed', 'kept', '--json'))).toMatchObject({ tags: ['kept'] });
+    expect((JSON.parse(await store.ok('ls', '--tag', 'kept', '--json')) as object[]).length).toBe(1);
+    expect((JSON.parse(await far('ls', '--tag', 'none*', '--json')) as object[]).length).toBe(0);
+    await far('tag', 'mixed', 'kept', '--remove');
+    expect((await here.run('--remote', service.remote, 'tag', 'mixed', 'kept', '--remove')).code).toBe(3);
+
+    await far('prune', '--name', 'series', '--keep-last', '1');
+    expect((await store.list()).map(({ id }) => id)).not.toContain(old);
+    await far('rm', young);
+    expect(JSON.parse(await far('gc', '--json'))).toMatchObject({ forgotten: 2, waiting_checkpoints: 0 });
+    expect(JSON.parse(await store.ok('gc', '--json'))).toMatchObject({ forgotten: 0 });
   });
 });
 
@@ -131,7 +156,9 @@ describe('what does not go over --remote', () => {
     ['serve'],
     ['digest', golden],
     ['log'],
-    ['verify'],
+    ['core', 'mixed'],
+    ['map', 'mixed'],
+    ['repair'],
     ['ingest', golden, '--stream'],
   ])('is refused by name: %s', async (...args) => {
     const { code, stderr } = await here.run('--remote', service.remote, ...args);
