@@ -260,16 +260,10 @@ export class Ckpt {
     return this.#lazy;
   }
 
-  /** The plan of a lazy restart on another machine; see Lending. As a restart here, only of an image that is believed. */
-  async lendPlan(id: string): Promise<Buffer> {
+  /** Plans and packs for lazy restarts on other machines: as a restart here, only of an image that is believed. */
+  async lend(id: string): Promise<Lending> {
     await this.#requireSeal(await this.find(id), { prove: true, once: true });
-    return this.#lending.plan(id);
-  }
-
-  /** A pack that such a plan names. */
-  async lendPack(id: string, pack: string): Promise<Buffer> {
-    await this.#requireSeal(await this.find(id), { prove: true, once: true });
-    return this.#lending.pack(id, pack);
+    return this.#lending;
   }
 
   /** Writes the image into the task's pipe. What went wrong, if something did. */

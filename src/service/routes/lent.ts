@@ -20,7 +20,7 @@ export const getPlan: Operation = {
     const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
     const job = context.work.begin('image');
     try {
-      return await reply.type(imageType).send(await context.ckpt.lendPlan(id));
+      return await reply.type(imageType).send(await (await context.ckpt.lend(id)).plan(id));
     } finally {
       job.end();
     }
@@ -43,7 +43,7 @@ export const getPack: Operation = {
     const { id } = await findCheckpoint(context, argument);
     const job = context.work.begin('image');
     try {
-      const bytes = await context.ckpt.lendPack(id, pack);
+      const bytes = await (await context.ckpt.lend(id)).pack(id, pack);
       context.metrics.imageBytes.inc(bytes.length);
       return await reply.type(imageType).send(bytes);
     } finally {
