@@ -246,10 +246,56 @@ static void refused(void)
 	task_kill(&task);
 }
 
+static void become_nobody(void)
+{
+	/* dumpable, as any program that its user has started */
+	if (chdir("/") || setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534) || prctl(PR_SET_DUMPABLE, 1))
+		_exit(3);
+}
+
+static bool is_nobody(void)
+{
+	uid_t real, effective, saved;
+
+	return !getresuid(&real, &effective, &saved) && real == 65534 && effective == 65534 && saved == 65534;
+}
+
+/* sys_restart changes no credentials: root must not make root of somebody else's task. */
+static void rights(void)
+{
+	struct task task, copy;
+	struct run run;
+	int status = memory(NULL);
+	pid_t pid;
+
+	if (!program_there())
+		return;
+	task = task_making(become_nobody, is_nobody);
+	run = program_checkpoint(task.pid, "2", "--via", "kernel", false);
+	expect(run.status == 0, "a checkpoint: %s", run.said);
+	task_kill(&task);
+
+	copy = program_restart(&run.image, "--via", "kernel", status);
+	expect(task_end(&copy) == 125, "status 125");
+	program_said(&run, status);
+	expect(says(&run, "\"event\":\"error\",\"exit\":5") && says(&run, "another user"), "a refusal: %s", run.said);
+
+	status = memory(NULL);
+	copy = program_restart(&run.image, NULL, NULL, status);
+	pid = copy_of(status);
+	expect(comes_to(pid, 'T'), "a stopped copy, not %c", state_of(pid));
+	kill(pid, SIGCONT);
+	task_goes_on(&copy, false, 43);
+	program_said(&run, status);
+	expect(says(&run, "\"via\":\"user\""), "the twin to be taken: %s", run.said);
+	image_free(&run.image);
+}
+
 const struct test via_tests[] = {
 	{ "via: a running task is saved and restarted by the system calls", running },
 	{ "via: a stopped task stays stopped, and its copy is", stopped },
 	{ "via: version 1", version1 },
+	{ "via: a task of another user is left to the twin", rights },
 	{ "via: --stop and --kill", endings },
 	{ "via: --detach and --same-pid", detached },
 	{ "via: what is refused, by name; without the capability the twin", refused },

@@ -17,9 +17,9 @@
 namespace ckpt {
 namespace {
 
-// HEAD, and TASK behind it or MACHINE and TASK2; an image of either version is longer.
+// HEAD, and TASK behind it or MACHINE, TASK2 and CREDS; an image of either version is longer.
 constexpr size_t kBytes =
-    sizeof(cr_hdr) + sizeof(cr_head) + 2 * sizeof(cr2_hdr) + sizeof(cr2_machine) + sizeof(cr2_task);
+    sizeof(cr_hdr) + sizeof(cr_head) + 3 * sizeof(cr2_hdr) + sizeof(cr2_machine) + sizeof(cr2_task) + sizeof(cr2_creds);
 constexpr useconds_t kNapMicroseconds = 2000;
 
 bool writerIsGone(int fd) {
@@ -63,15 +63,18 @@ bool at(const std::vector<uint8_t>& bytes, size_t offset, T* value) {
   return true;
 }
 
-/** Version 2 may have records that we do not know before the one that names the pid. */
-pid_t pidOf2(const std::vector<uint8_t>& bytes, size_t offset) {
+/** Version 2 may have records that we do not know before those that name the pid and the user. */
+void peek2(const std::vector<uint8_t>& bytes, size_t offset, ImagePeek* peek) {
   cr2_hdr header;
   for (; at(bytes, offset, &header); offset += sizeof header + header.len) {
     cr2_task task;
-    if (header.type != CKPT_REC_TASK2) continue;
-    return at(bytes, offset + sizeof header, &task) ? static_cast<pid_t>(task.pid) : 0;
+    cr2_creds creds;
+    if (header.type == CKPT_REC_TASK2 && at(bytes, offset + sizeof header, &task))
+      peek->pid = static_cast<pid_t>(task.pid);
+    if (header.type != CKPT_REC_CREDS) continue;
+    if (at(bytes, offset + sizeof header, &creds)) peek->creds = creds;
+    return;
   }
-  return 0;
 }
 
 }  // namespace
@@ -87,7 +90,7 @@ ImagePeek peekImage(int fd) {
   ImagePeek peek;
   peek.format = head.version;
   cr_task task;
-  if (head.version == 2) peek.pid = pidOf2(bytes, next);
+  if (head.version == 2) peek2(bytes, next, &peek);
   else if (at(bytes, next + sizeof header, &task)) peek.pid = task.pid;
   if (peek.pid < 0) peek.pid = 0;
   return peek;

@@ -250,7 +250,14 @@ int runRestart(int argc, char** argv) {
     const bool twinOnly = options.stopped || options.newPid || options.planFd >= 0;
     if (twinOnly && options.via == Via::kKernel)
       throw ProcessError(kUsage, "--via kernel goes neither with --stopped nor with a lazy restart", "use --via user");
-    const bool viaKernel = useKernelCalls(twinOnly ? Via::kUser : options.via);
+    bool viaKernel = useKernelCalls(twinOnly ? Via::kUser : options.via);
+    if (viaKernel && !kernelKeepsRights(options.imageFd)) {
+      if (options.via == Via::kKernel)
+        throw ProcessError(kCannot,
+                           "the task was another user, or had fewer rights: sys_restart would give it those of ckpt",
+                           "use --via user, or restart it as the user that it was");
+      viaKernel = false;
+    }
     if (viaKernel) {
       pid = restartThroughKernel(options, status, &wait);
     } else {

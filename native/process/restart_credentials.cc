@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "process/credentials.h"
 #include "process/open_as_task.h"
 #include "process/restart_state.h"
 
@@ -20,30 +21,6 @@ namespace ckpt {
 namespace {
 
 bool has(uint64_t set, int capability) { return set >> capability & 1; }
-
-/** The highest capability of this kernel. */
-int lastCapability() {
-  int last = 0;
-  while (last < 63 && prctl(PR_CAPBSET_READ, last + 1, 0, 0, 0) >= 0) last++;
-  return last;
-}
-
-/** A set of this process, which the child has from it. */
-uint64_t ownSet(int option, unsigned long argument) {
-  uint64_t set = 0;
-  for (int i = 0, last = lastCapability(); i <= last; i++) {
-    const auto number = static_cast<unsigned long>(i);
-    const int is = argument ? prctl(option, argument, number, 0, 0) : prctl(option, number, 0, 0, 0);
-    if (is == 1) set |= uint64_t{1} << i;
-  }
-  return set;
-}
-
-std::vector<uint32_t> ownGroups() {
-  std::vector<uint32_t> groups(static_cast<size_t>(std::max(0, getgroups(0, nullptr))));
-  if (getgroups(static_cast<int>(groups.size()), groups.data()) < 0) groups.clear();
-  return groups;
-}
 
 }  // namespace
 
@@ -73,7 +50,7 @@ void RestartState::groups() {
 
 /** What a program that the task executes may get: a copy must not be able to get back what the task had given up. */
 void RestartState::boundingSet() {
-  const uint64_t drop = ownSet(PR_CAPBSET_READ, 0) & ~image_.creds.cap_bounding;
+  const uint64_t drop = ownCapabilities(PR_CAPBSET_READ, 0) & ~image_.creds.cap_bounding;
   for (int i = 0; i <= 63; i++) {
     if (!has(drop, i)) continue;
     if (attempt("drop capabilities from the bounding set", SYS_prctl, PR_CAPBSET_DROP, static_cast<uint64_t>(i)) < 0)
@@ -117,7 +94,7 @@ void RestartState::capabilities() {
   }
 
   const uint64_t ambient = creds.cap_ambient & kept & inherited;
-  const uint64_t change = ownSet(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET) | ambient;
+  const uint64_t change = ownCapabilities(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET) | ambient;
   for (int i = 0; i <= 63; i++)
     if (has(change, i))
       attempt("set the ambient capabilities", SYS_prctl, PR_CAP_AMBIENT,

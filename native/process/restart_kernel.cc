@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "process/credentials.h"
 #include "process/image_peek.h"
 #include "process/kernel_calls.h"
 #include "process/wanted_pid.h"
@@ -53,6 +54,11 @@ void standardStreams(const Child& child, int imageFd) {
 }
 
 }  // namespace
+
+bool kernelKeepsRights(int imageFd) {
+  const ImagePeek peek = peekImage(imageFd);
+  return peek.format == 1 || (peek.creds && !differsFromOwn(*peek.creds));
+}
 
 pid_t restartThroughKernel(const RestartOptions& options, const Status& status, std::unique_ptr<TaskWait>* wait) {
   const ImagePeek peek = peekImage(options.imageFd);

@@ -35,6 +35,7 @@
     'open_as_task.cc',
     'open_checked.cc',
     'restart_child.cc',
+    'credentials.cc',
     'restart_credentials.cc',
     'restart_files.cc',
     'restart_kernel.cc',
