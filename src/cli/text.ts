@@ -96,9 +96,7 @@ export class StreamedTable {
     const rows = this.waiting;
     if (rows.length === 0) return '';
     this.waiting = [];
-    const numeric = this.header.map((_, i) =>
-      rows.every((row) => row[i] === null || ['number', 'bigint'].includes(typeof row[i])),
-    );
+    const numeric = this.header.map((_, i) => rows.every((row) => isNumber(row[i])));
     const lines = rows.map((row) => new Cells(row));
     const widths = this.header.map((name) => width(cell(name)));
     for (const line of lines) line.widen(widths);
@@ -118,29 +116,42 @@ class Cells {
 
   constructor(row: readonly Value[]) {
     const texts = row.map(plain);
-    this.ascii = /^[\x20-\x7e]*$/.test(texts.join(''));
+    this.ascii = texts.every((text) => printable.test(text));
     this.texts = this.ascii ? texts : row.map(cell);
   }
 
   widen(widths: number[]): void {
-    this.texts.forEach((text, i) => {
-      const own = this.widthOf(text);
+    for (let i = 0; i < this.texts.length; i++) {
+      const own = this.units(i) - this.extra(i);
       if (own > (widths[i] ?? 0)) widths[i] = own;
-    });
+    }
   }
 
   aligned(widths: readonly number[], numeric: readonly boolean[]): string {
     let line = '';
-    this.texts.forEach((text, i) => {
-      const pad = ' '.repeat(Math.max(0, (widths[i] ?? 0) - this.widthOf(text)));
-      line += (i > 0 ? '  ' : '') + (numeric[i] ? pad + text : text + pad);
-    });
+    for (let i = 0; i < this.texts.length; i++) {
+      const text = this.texts[i] ?? '';
+      const units = (widths[i] ?? 0) + this.extra(i);
+      if (i > 0) line += '  ';
+      line += numeric[i] ? text.padStart(units) : text.padEnd(units);
+    }
     return `${line.trimEnd()}\n`;
   }
 
-  private widthOf(text: string): number {
-    return this.ascii ? text.length : width(text);
+  private units(i: number): number {
+    return this.texts[i]?.length ?? 0;
   }
+
+  /** UTF-16 units of a cell that are no characters of their own. */
+  private extra(i: number): number {
+    return this.ascii ? 0 : this.units(i) - width(this.texts[i] ?? '');
+  }
+}
+
+const printable = /^[\x20-\x7e]*$/;
+
+function isNumber(value: Value): boolean {
+  return value === null || typeof value === 'number' || typeof value === 'bigint';
 }
 
 /** Characters, not UTF-16 units. */

@@ -74,12 +74,27 @@ export function listCheckpoints<K extends ListColumn>(
       .split(', ')
       .map((column) => `${column} ${descending ? 'DESC' : 'ASC'}`)
       .join(', ');
-  const columns = options.columns?.join(', ') ?? '*';
   const found = `FROM checkpoint WHERE ${where.join(' AND ')}`;
-  const sql =
-    last === undefined
-      ? `SELECT ${columns} ${found} ORDER BY ${direction(reverse)}`
-      : `SELECT ${columns} FROM (SELECT * ${found} ORDER BY ${direction(!reverse)} LIMIT ?) ORDER BY ${direction(reverse)}`;
+  const from = last === undefined ? found : `FROM (SELECT * ${found} ORDER BY ${direction(!reverse)} LIMIT ?)`;
   if (last !== undefined) values.push(last);
-  return guarded('query', place, () => db.prepare<(string | number)[], Pick<CheckpointRow, K>>(sql).all(...values));
+  const { columns } = options;
+  // As JSON the digits of a REAL are cut.
+  if (!columns || columns.some((name) => name === 'frozen_ms')) {
+    const sql = `SELECT ${columns?.join(', ') ?? '*'} ${from} ORDER BY ${direction(reverse)}`;
+    return guarded('query', place, () => db.prepare<(string | number)[], CheckpointRow>(sql).all(...values));
+  }
+  // A text for each row: parsing them takes a third of the time in which SQLite hands out their values one by one.
+  const sql = `SELECT json_array(${columns.join(', ')}) ${from} ORDER BY ${direction(reverse)}`;
+  const texts = guarded('query', place, () =>
+    db
+      .prepare<(string | number)[], string>(sql)
+      .pluck()
+      .all(...values),
+  );
+  const rows = JSON.parse(`[${texts.join(',')}]`) as unknown[][];
+  return rows.map((values) => {
+    const row: Partial<Record<ListColumn, unknown>> = {};
+    for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i];
+    return row as Pick<CheckpointRow, K>;
+  });
 }
