@@ -8,7 +8,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { FastifyValidationResult } from 'fastify/types/schema.js';
 import { toJson } from '../json.js';
 import type { Access } from './access.js';
-import { wholeBody } from './body.js';
+import { lingerUnread, wholeBody } from './body.js';
 import { operations } from './operations.js';
 import { options, object } from './schemas.js';
 import type { Operation, Schema, ServiceContext } from './operation.js';
@@ -172,6 +172,7 @@ function answerProblem(context: ServiceContext, error: unknown, request: Fastify
   }
   // What is left of a body that nobody wants is not waited for.
   const unread = hasBody(request) && !request.raw.complete;
+  if (unread) lingerUnread(request.raw);
   void reply
     .code(document.status)
     .headers({ ...found.headers, ...(unread ? { connection: 'close' } : {}) })

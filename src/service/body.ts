@@ -52,6 +52,21 @@ async function within<T>(promise: Promise<T>, ms: number): Promise<T | typeof LA
   }
 }
 
+/** How long a client may take to read an answer that came before its body was through. */
+const LINGER_MS = 2000;
+
+/**
+ * For a body that is not read to its end. A connection that is closed while more comes is reset, and a client that still writes learns only
+ * of that, and not the answer. So after the answer only this side's end is closed, and the rest when the client hangs up, or soon.
+ */
+export function lingerUnread({ socket }: IncomingMessage): void {
+  socket.destroySoon = () => {
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(timer));
+  };
+}
+
 /** A small body, whole. */
 export async function wholeBody(message: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   const chunks: Buffer[] = [];

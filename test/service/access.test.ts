@@ -250,6 +250,24 @@ describe('bodies', () => {
     expect(answer).toContain('/v1/problems/too-slow');
   });
 
+  it('are answered before they are through, and whoever still writes is not reset', async () => {
+    const socket = connect({ path: service.socket, allowHalfOpen: true });
+    let answer = '';
+    let failure: Error | undefined;
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.on('error', (cause) => (failure = cause));
+    const ended = new Promise<void>((resolve) => socket.on('end', () => resolve()));
+    socket.write(
+      `POST /v1/ingest HTTP/1.1\r\nhost: x\r\n${head({ ...binary, 'content-length': '247999' })}\r\nno image`,
+    );
+    await ended;
+    expect(answer).toMatch(/^HTTP\/1\.1 422 /);
+    expect(answer).toContain('byte 0');
+    for (let i = 0; i < 5; i++) await new Promise<void>((resolve) => socket.write(Buffer.alloc(1000), () => resolve()));
+    expect(failure).toBeUndefined();
+    socket.destroy();
+  });
+
   it('leave nothing when their client goes away', async () => {
     const { socket } = raw(
       `POST /v1/ingest HTTP/1.1\r\nhost: x\r\n${head({ ...binary, 'content-length': '247999' })}\r\n`,
