@@ -71,6 +71,8 @@ export interface LogOpened {
 /** Who writes a stream, so that others can tell whether it still may. */
 export interface WriterIdentity {
   readonly host: string;
+  /** 16 hex digits that tell machines of one name apart, where the machine has an id. */
+  readonly machine?: string;
   readonly bootId: string;
   /** The pid namespace in which the pid means something, as /proc/self/ns/pid names it; empty where that cannot be read. */
   readonly pidNamespace: string;

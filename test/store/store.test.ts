@@ -259,10 +259,14 @@ describe('open streams', () => {
     const store = await open();
     const me = currentWriter();
     expect(me.startTicks).toBe(processStartTicks(process.pid));
+    const { machine, ...withoutMachine } = me;
+    if (existsSync('/etc/machine-id')) expect(machine).toMatch(/^[0-9a-f]{16}$/);
     const writers = {
       living: me,
       dead: { ...me, startTicks: 1 },
       boot: { ...me, bootId: 'before' },
+      namesake: { ...me, machine: 'ff'.repeat(8), bootId: 'x' },
+      older: { ...withoutMachine, bootId: 'before' },
       elsewhere: { ...me, host: 'elsewhere', bootId: 'x' },
       container: { ...me, pidNamespace: 'pid:[1]', startTicks: 1 },
       sealed: { ...me, startTicks: 1 },
@@ -272,7 +276,7 @@ describe('open streams', () => {
       await store.log.append(id === 'sealed' ? stream : stream.slice(0, 4));
     }
     await store.catchUp();
-    expect(await store.abortStale()).toEqual(['boot', 'dead']);
+    expect(await store.abortStale()).toEqual(['boot', 'dead', 'older']);
     expect(await store.abortStale()).toEqual([]);
     expect(
       Object.fromEntries(
@@ -281,6 +285,8 @@ describe('open streams', () => {
     ).toEqual({
       living: 'open',
       elsewhere: 'open',
+      namesake: 'open',
+      older: 'aborted',
       container: 'open',
       dead: 'aborted',
       boot: 'aborted',

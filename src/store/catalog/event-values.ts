@@ -18,7 +18,7 @@ const count: Check = (value) => Number.isSafeInteger(value) && (value as number)
 const numberOrNull: Check = (value) => value === null || typeof value === 'number';
 const counts: Check = (value) => Array.isArray(value) && value.every(count);
 const writer: Check = (value) =>
-  fits(value, { host: text, bootId: text, pidNamespace: text, pid: count, startTicks: count });
+  fits(value, { host: text, machine: textIfAny, bootId: text, pidNamespace: text, pid: count, startTicks: count });
 
 const texts: Check = (value) => Array.isArray(value) && value.every(text);
 const rowValues: Check = (value) =>

@@ -25,6 +25,7 @@ import { RecordScan, ScanError, type ScanState } from './record-scan.js';
 import type { PageMoves } from './page-moves.js';
 import { keptColumns, writerColumns, type CatalogRows, type ImageRow, type ImageState } from './rows.js';
 import { addSlots, trimmedBitmap, wholeBitmap } from './slots.js';
+import { placeOf } from '../machine.js';
 import { storeValue } from '../stored-value.js';
 
 /** What the projection needs of the native codec. */
@@ -196,7 +197,7 @@ export class ImageStream {
       created_at: opened.createdAt,
       source: opened.source,
       host: opened.writer.host,
-      writer_host: opened.writer.host,
+      writer_host: placeOf(opened.writer),
       writer_boot_id: opened.writer.bootId,
       writer_pid_namespace: opened.writer.pidNamespace,
       writer_pid: opened.writer.pid,
