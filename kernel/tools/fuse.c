@@ -57,12 +57,12 @@ static void serve(int dev, struct taker *taker)
 	for (;;) {
 		ssize_t n = read(dev, request, sizeof(request));
 
-		if (n < 0 && errno == ENODEV) /* unmounted */
+		if (n < 0 && (errno == ENODEV || errno == ECONNABORTED)) /* unmounted */
 			_exit(0);
 		if (n < 0 && (errno == ENOENT || errno == EINTR)) /* a request that was given up meanwhile */
 			continue;
 		if (n < (ssize_t)sizeof(*in))
-			_exit(2);
+			_exit(n < 0 ? errno : 200);
 		switch (in->opcode) {
 		case FUSE_INIT: {
 			struct fuse_init_out out = { .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,

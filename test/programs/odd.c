@@ -292,11 +292,7 @@ static void batch_set(void) {
 static void batch_check(void) { MUST(sched_getscheduler(0) == (SCHED_BATCH | SCHED_RESET_ON_FORK)); }
 
 // A process of another user, as root restarts it: it must not come back with root's rights.
-static void user_set(void) {
-  // Where the tests run may be a directory that this user cannot enter again.
-  MUST(chdir("/") == 0);
-  MUST(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
-}
+static void user_set(void) { MUST(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0); }
 
 static void user_check(void) {
   uid_t real, effective, saved;

@@ -3,9 +3,9 @@
 // The programs of test/programs: how each is started, when it is at the place where it is to be checkpointed, what a copy says right after
 // its restart, and how it is told to finish. The protocol itself is in test/programs/common.h.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { lastingDifferences, procState } from './proc-state.js';
@@ -38,6 +38,8 @@ export interface Program {
   readonly restless?: boolean;
   /** Version 1 can carry it. */
   readonly v1?: boolean;
+  /** It becomes another user, who has to reach its program and its directory wherever the checkout is. */
+  readonly becomesAnother?: boolean;
   /** MiB it needs, when that is a lot. */
   readonly mib?: number;
 }
@@ -184,7 +186,7 @@ export const corners: readonly Program[] = [
   'timers',
   'batch',
   'user',
-].map(corner);
+].map((name) => ({ ...corner(name), becomesAnother: name === 'user' }));
 
 /** Who a task is, where root restarts it. */
 export const identities: readonly Program[] = [
@@ -194,7 +196,7 @@ export const identities: readonly Program[] = [
   'rights-given-up',
   'user-without-bounds',
   'files',
-].map((name) => ({ ...compiled('identity', () => [name]), name: `identity ${name}` }));
+].map((name) => ({ ...compiled('identity', () => [name]), name: `identity ${name}`, becomesAnother: true }));
 
 /** Whether every processor here has a feature, by its name in /proc/cpuinfo. */
 function processorHas(feature: string): boolean {
@@ -276,13 +278,24 @@ export class Run {
   static async start(program: Program, options: StartOptions = {}): Promise<Run> {
     make();
     const run = new Run(program, options);
-    const owner = start(alone, [program.command, ...program.args(run.dir)], options);
+    const owner = program.becomesAnother
+      ? start(alone, [run.openToAll(), ...program.args(run.dir)], { ...options, cwd: run.dir })
+      : start(alone, [program.command, ...program.args(run.dir)], options);
     const line = await owner.out.wait(/^(ready|skip)\b/);
     if (line.startsWith('skip')) throw new Error(`${program.name}: ${line}`);
     run.control = parseInt(/control=0x([0-9a-f]+)/.exec(line)?.[1] ?? '0', 16);
     run.original = { pid: owner.pid, owner };
     await program.settle?.(run.original, run.control);
     return run;
+  }
+
+  /** The program, in a directory that everybody may enter. */
+  private openToAll(): string {
+    const path = join(this.dir, basename(this.program.command));
+    copyFileSync(this.program.command, path);
+    chmodSync(path, 0o755);
+    chmodSync(this.dir, 0o755);
+    return path;
   }
 
   /** The same, with the program's output in a file that is open as `fd`. */
