@@ -8,19 +8,29 @@ import { packPath } from './codec/native.js';
 import { CkptError } from './format/errors.js';
 import type { LazyRestarts } from './restore/lazy-restarts.js';
 import type { Store } from './store/index.js';
-import type { Leases } from './store/lifecycle/leases.js';
+import type { Lease, Leases } from './store/lifecycle/leases.js';
 import { storedImage } from './stored-image.js';
 
 /** How long packs stay after the last question. */
 const KEPT_MS = 120_000;
 
+/** Checkpoints that are first asked for within this time share a lease, which costs a descriptor: those of the oldest do for all. */
+const SHARED_MS = 10_000;
+
+interface SharedLease {
+  readonly lease: Promise<Lease>;
+  readonly since: number;
+  loans: number;
+}
+
 interface Loan {
-  readonly lease: Promise<ReturnType<Leases['take']>>;
-  timer: NodeJS.Timeout;
+  readonly shared: SharedLease;
+  readonly timer: NodeJS.Timeout;
 }
 
 export class Lending {
   readonly #loans = new Map<string, Loan>();
+  #newest: SharedLease | undefined;
 
   constructor(
     private readonly store: Store,
@@ -59,14 +69,25 @@ export class Lending {
     const known = this.#loans.get(id);
     if (known) known.timer.refresh();
     else {
-      const lease = this.store.log.end().then((end) => this.leases.take(`lazy restarts of ${id} elsewhere`, end));
       const timer = setTimeout(() => void this.#end(id).catch(() => undefined), KEPT_MS).unref();
-      this.#loans.set(id, { lease, timer });
+      this.#loans.set(id, { shared: this.#lease(), timer });
     }
-    await this.#loans.get(id)?.lease.catch((error: unknown) => {
+    await this.#loans.get(id)?.shared.lease.catch((error: unknown) => {
       this.#loans.delete(id);
+      this.#newest = undefined;
       throw error;
     });
+  }
+
+  #lease(): SharedLease {
+    const now = performance.now();
+    const known = this.#newest;
+    if (known && known.loans > 0 && now - known.since < SHARED_MS) {
+      known.loans++;
+      return known;
+    }
+    const lease = this.store.log.end().then((end) => this.leases.take('lazy restarts elsewhere', end));
+    return (this.#newest = { lease, since: now, loans: 1 });
   }
 
   async #end(id: string): Promise<void> {
@@ -74,7 +95,7 @@ export class Lending {
     if (!loan) return;
     clearTimeout(loan.timer);
     this.#loans.delete(id);
-    (await loan.lease).release();
+    if (--loan.shared.loans === 0) (await loan.shared.lease).release();
   }
 }
 

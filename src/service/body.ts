@@ -57,11 +57,15 @@ const LINGER_MS = 2000;
 
 /**
  * For a body that is not read to its end. A connection that is closed while more comes is reset, and a client that still writes learns only
- * of that, and not the answer. So after the answer only this side's end is closed, and the rest when the client hangs up, or soon.
+ * of that, and not the answer. So after the answer only this side's end is closed, and the rest when the client hangs up, or soon;
+ * what comes until then is thrown away.
  */
-export function lingerUnread({ socket }: IncomingMessage): void {
+export function lingerUnread(message: IncomingMessage): void {
+  const { socket } = message;
   socket.destroySoon = () => {
     socket.end();
+    message.removeAllListeners('readable');
+    message.resume();
     const timer = setTimeout(() => socket.destroy(), LINGER_MS);
     socket.once('close', () => clearTimeout(timer));
   };
