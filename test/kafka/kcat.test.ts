@@ -32,7 +32,7 @@ describe.skipIf(!hasKcat())('kcat', () => {
     const id = await ingest('no-pages.img');
     const messages = consume(inject('kafka'), `${prefix}.images`);
     const stream = messages.filter((message) => message.headers['checkpoint'] === id);
-    for (const { key, headers } of stream) expect([key, headers['schema']]).toEqual([id, '1']);
+    for (const { key, headers } of stream) expect([key, headers['schema']]).toEqual([id, '2']);
     expect(stream.map(({ headers }) => Number(headers['seq']))).toEqual(stream.map((_, index) => index));
     expect(stream[0]?.headers['type']).toBe('opened');
     expect(stream.at(-1)?.headers['type']).toBe('sealed');
@@ -40,7 +40,7 @@ describe.skipIf(!hasKcat())('kcat', () => {
     expect(Buffer.concat(records).equals(readFileSync(golden('no-pages.img')))).toBe(true);
     expect(JSON.parse(stream.at(-1)?.value.toString() ?? '')).toMatchObject({ formatVersion: 1, pages: 0 });
     const opened = messages.find(({ headers }) => headers['type'] === 'log-opened');
-    expect(JSON.parse(opened?.value.toString() ?? '')).toMatchObject({ hash: 'sha256', keyId: null });
+    expect(JSON.parse(opened?.value.toString() ?? '')).toMatchObject({ hash: 'blake3', keyId: null });
   });
 
   it('reads the records around the pages, and packs whose digest is their key', async () => {
@@ -61,7 +61,7 @@ describe.skipIf(!hasKcat())('kcat', () => {
     expect(packs.length).toBeGreaterThan(0);
     for (const pack of packs) {
       const { headers, value } = pack;
-      expect(headers).toMatchObject({ type: 'pack', checkpoint: id, schema: '1' });
+      expect(headers).toMatchObject({ type: 'pack', checkpoint: id, schema: '2' });
       expect(isPack(pack)).toBe(true);
       expect(value.toString('latin1', 0, 8)).toBe('ckptpack');
     }
