@@ -10,11 +10,16 @@
 
 namespace ckpt {
 
+namespace {
+
+/** The highest capability of this kernel. */
 int lastCapability() {
   int last = 0;
   while (last < 63 && prctl(PR_CAPBSET_READ, last + 1, 0, 0, 0) >= 0) last++;
   return last;
 }
+
+}  // namespace
 
 uint64_t ownCapabilities(int option, unsigned long argument) {
   uint64_t set = 0;

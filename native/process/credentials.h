@@ -11,9 +11,6 @@
 
 namespace ckpt {
 
-/** The highest capability of this kernel. */
-int lastCapability();
-
 /** One of this process's sets: PR_CAPBSET_READ, or PR_CAP_AMBIENT with PR_CAP_AMBIENT_IS_SET as its argument. */
 uint64_t ownCapabilities(int option, unsigned long argument);
 
