@@ -140,7 +140,7 @@ function decoded({ type, value }: LoggedEvent, codec: Pick<Codec, 'pagesInfo'>):
   try {
     if (type !== 'pages') return JSON.parse(value.toString()) as unknown;
     const { pages, zeroPages, newPages, packs } = codec.pagesInfo(value);
-    return { pages, zeroPages, newPages, packs: packs.map(({ id }) => id) };
+    return { pages, zeroPages, newPages, packs };
   } catch (error) {
     return { damaged: (error as Error).message };
   }

@@ -162,12 +162,10 @@ Napi::Value pagesInfo(const Napi::CallbackInfo& info) {
   object.Set("newPages", event.header().new_pages);
   Napi::Array packs = Napi::Array::New(env, event.header().packs);
   for (uint32_t i = 0; i < event.header().packs; i++) {
-    Napi::Object pack = Napi::Object::New(env);
-    pack.Set("id", hexOf(event.packId(i)));
-    pack.Set("slots", Napi::Buffer<uint8_t>::Copy(env, slots.data() + i * bitmapBytes, bitmapBytes));
-    packs.Set(i, pack);
+    packs.Set(i, hexOf(event.packId(i)));
   }
   object.Set("packs", packs);
+  object.Set("slots", bufferOf(env, std::move(slots)));
   return object;
 }
 

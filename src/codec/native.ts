@@ -193,8 +193,10 @@ export interface PagesInfo {
   readonly total: number;
   readonly zeroPages: number;
   readonly newPages: number;
-  /** Per pack: which slots are used, as a bitmap of 256 bytes (bit i of byte i >> 3). */
-  readonly packs: readonly { readonly id: string; readonly slots: Buffer }[];
+  /** Hex ids of the packs that it names. */
+  readonly packs: readonly string[];
+  /** For each of them, one after the other, which slots are used, as a bitmap of 256 bytes (bit i of byte i >> 3). The caller's own. */
+  readonly slots: Buffer;
 }
 
 /** Pages of a pack file that are wanted. */

@@ -19,18 +19,30 @@
 import type { PagesInfo } from '../../codec/native.js';
 import { EventChain } from '../../format/chain.js';
 import type { Forgotten, LoggedEvent, Sealed } from '../../format/events.js';
+import type { BatchPacks } from './batch-packs.js';
 import { EventValueError, readValue } from './event-values.js';
 import { noDetails, readDetails, type DetailSink, type DetailState } from './record-details.js';
 import { RecordScan, ScanError, type ScanState } from './record-scan.js';
 import type { PageMoves } from './page-moves.js';
 import { keptColumns, writerColumns, type CatalogRows, type ImageRow, type ImageState } from './rows.js';
-import { addSlots, trimmedBitmap, wholeBitmap } from './slots.js';
+import { addSlots, SLOT_BITMAP_BYTES, trimmedBitmap } from './slots.js';
 import { placeOf } from '../machine.js';
 import { storeValue } from '../stored-value.js';
 
 /** What the projection needs of the native codec. */
 export interface PagesCodec {
   pagesInfo(value: Buffer): PagesInfo;
+}
+
+/** What the streams of a transaction share. */
+export interface StreamWork {
+  readonly packs: BatchPacks;
+  readonly moves: PageMoves;
+}
+
+interface UsedSlots {
+  readonly pack: number;
+  readonly slots: Buffer;
 }
 
 interface Cursor {
@@ -49,18 +61,22 @@ interface StoredCursor {
 export class ImageStream {
   private readonly row: ImageRow;
   private cursor: Cursor | null = null;
+  /** Slots of packs, as bitmaps of full length, that are not stored yet. */
   private readonly packs = new Map<string, Buffer>();
+  /** All that this image uses, while it is known because the image began in this transaction. */
+  private stored: UsedSlots[] | null = null;
 
   constructor(
     private readonly rows: CatalogRows,
     private readonly codec: PagesCodec,
-    private readonly moves: PageMoves,
+    private readonly work: StreamWork,
     id: string,
   ) {
     let row = rows.image.get(id);
     if (!row) {
       rows.insertImage.run(id);
       row = rows.image.get(id);
+      this.stored = [];
     }
     if (!row) throw new Error(`no row for checkpoint ${id}`);
     this.row = row;
@@ -73,6 +89,11 @@ export class ImageStream {
 
   get state(): ImageState {
     return this.row.state;
+  }
+
+  /** What a sealed image uses. */
+  usedPacks(): readonly UsedSlots[] {
+    return this.stored ?? this.rows.packsOfImage.all(this.row.image);
   }
 
   /** Takes a numbered event. */
@@ -242,10 +263,7 @@ export class ImageStream {
     const { rows, row } = this;
     let info = this.codec.pagesInfo(event.value);
     cursor.scan.takePages(info);
-    const value = this.moves.resolve(
-      event.value,
-      info.packs.map(({ id }) => id),
-    );
+    const value = this.work.moves.resolve(event.value, info.packs);
     if (value !== event.value) info = this.codec.pagesInfo(value);
     const { vmaSeq, vmaStart } = cursor.details;
     const { first, pages, zeroPages, newPages } = info;
@@ -254,10 +272,11 @@ export class ImageStream {
     if (vmaSeq !== null && (zeroPages > 0 || newPages > 0)) {
       rows.addVmaCounts.run(zeroPages, newPages, row.image, vmaSeq, BigInt(vmaStart ?? 0));
     }
-    for (const pack of info.packs) {
-      const slots = this.packs.get(pack.id);
-      if (slots) addSlots(slots, pack.slots);
-      else this.packs.set(pack.id, wholeBitmap(pack.slots));
+    for (const [index, id] of info.packs.entries()) {
+      const slots = info.slots.subarray(index * SLOT_BITMAP_BYTES, (index + 1) * SLOT_BITMAP_BYTES);
+      const known = this.packs.get(id);
+      if (known) addSlots(known, slots);
+      else this.packs.set(id, slots);
     }
     row.image_bytes = cursor.scan.offset;
     row.pages += pages;
@@ -266,15 +285,20 @@ export class ImageStream {
   }
 
   private flushPacks(): void {
+    if (this.packs.size === 0) return;
     const { rows, row } = this;
-    for (const [id, slots] of this.packs) {
-      rows.namePack.run(id);
-      const pack = rows.packNumber.get(id);
-      if (pack === undefined) throw new Error(`no row for pack ${id}`);
-      const before = rows.imagePack.get(row.image, pack);
-      if (before) addSlots(slots, before);
-      rows.putImagePack.run(row.image, pack, trimmedBitmap(slots));
+    // Only the first time is it known that nothing is there.
+    const isFirst = this.stored?.length === 0;
+    const stored: UsedSlots[] = [];
+    for (const [id, bitmap] of this.packs) {
+      const pack = this.work.packs.numberOf(id);
+      const before = isFirst ? undefined : rows.imagePack.get(row.image, pack);
+      if (before) addSlots(bitmap, before);
+      const slots = trimmedBitmap(bitmap);
+      (isFirst ? rows.insertImagePack : rows.putImagePack).run(row.image, pack, slots);
+      stored.push({ pack, slots });
     }
+    this.stored = isFirst ? stored : null;
     this.packs.clear();
   }
 

@@ -6,6 +6,7 @@
 import { decodePagesEvent, encodePagesEvent, RUN_PACK, RUN_ZERO } from '../../format/generated/store.js';
 import type { PackMove } from '../../format/events.js';
 import { pageRuns, type PageRun } from './page-runs.js';
+import type { BatchPacks } from './batch-packs.js';
 import type { CatalogRows } from './rows.js';
 import { countSlots, trimmedBitmap, wholeBitmap, addSlots } from './slots.js';
 
@@ -27,7 +28,10 @@ interface MovedSlots {
 export class PageMoves {
   private readonly known = new Map<string, readonly MovedSlots[]>();
 
-  constructor(private readonly rows: CatalogRows) {}
+  constructor(
+    private readonly rows: CatalogRows,
+    private readonly packs: BatchPacks,
+  ) {}
 
   /** Takes a move; slots that have moved before stay where they went. True when it changed something. */
   add({ from, to, runs }: PackMove): boolean {
@@ -90,9 +94,7 @@ export class PageMoves {
     if (left && countSlots(left) > 0) rows.putImagePack.run(image, number, trimmedBitmap(left));
     else rows.dropImagePack.run(image, number);
     return [...there].map(([to, bitmap]) => {
-      rows.namePack.run(to);
-      const target = rows.packNumber.get(to);
-      if (target === undefined) throw new Error(`no row for pack ${to}`);
+      const target = this.packs.numberOf(to);
       const before = rows.imagePack.get(image, target);
       if (before) addSlots(bitmap, before);
       rows.putImagePack.run(image, target, trimmedBitmap(bitmap));

@@ -9,23 +9,23 @@ import { isBefore, type EventLog, type LogBatch, type LogPosition, type PackInfo
 import { readValue } from './event-values.js';
 import type { Db } from '../sqlite.js';
 import { loadValue, storeValue } from '../stored-value.js';
+import { BatchPacks } from './batch-packs.js';
 import { ImageStream, type PagesCodec } from './image-stream.js';
 import { PageMoves } from './page-moves.js';
 import { namedPacks } from './page-runs.js';
 import { CatalogRows } from './rows.js';
-import { addSlots, countSlots, trimmedBitmap, wholeBitmap } from './slots.js';
 
 /** What one transaction gathers. */
 class BatchWork {
   readonly streams = new Map<string, ImageStream>();
+  readonly packs: BatchPacks;
   readonly moves: PageMoves;
   /** Packs whose slots have moved. */
   readonly moved = new Set<string>();
-  /** Numbers of packs whose live pages have to be counted anew. */
-  readonly touched = new Set<number>();
 
   constructor(rows: CatalogRows) {
-    this.moves = new PageMoves(rows);
+    this.packs = new BatchPacks(rows);
+    this.moves = new PageMoves(rows, this.packs);
   }
 }
 
@@ -118,7 +118,7 @@ export class Projection {
     }
     for (const stream of work.streams.values()) stream.flush();
     if (work.moved.size > 0) this.movePages(work);
-    this.countLive(work.touched);
+    work.packs.flush();
     batch.next.forEach((next, partition) => {
       if (next > (known[partition] ?? 0)) this.rows.putPosition.run(partition, next);
     });
@@ -152,7 +152,7 @@ export class Projection {
         return;
       case 'deleted': {
         const stream = this.stream(event, work);
-        if (stream.delete(event)) this.touchPacks(stream.image, work.touched);
+        if (stream.delete(event)) for (const { pack } of stream.usedPacks()) work.packs.touch(pack);
         return;
       }
       case 'opened':
@@ -162,7 +162,8 @@ export class Projection {
         const stream = this.stream(event, work);
         const before: string = stream.state;
         stream.take(event);
-        if (before === 'open' && stream.state === 'sealed') this.addLive(stream.image);
+        if (before !== 'open' || stream.state !== 'sealed') return;
+        for (const { pack, slots } of stream.usedPacks()) work.packs.addLive(pack, slots);
       }
     }
   }
@@ -170,7 +171,7 @@ export class Projection {
   private stream({ checkpoint }: LoggedEvent, work: BatchWork): ImageStream {
     let stream = work.streams.get(checkpoint);
     if (!stream) {
-      stream = new ImageStream(this.rows, this.codec, work.moves, checkpoint);
+      stream = new ImageStream(this.rows, this.codec, work, checkpoint);
       work.streams.set(checkpoint, stream);
     }
     return stream;
@@ -192,8 +193,7 @@ export class Projection {
       case 'packs-deleted':
         for (const id of this.valueOf(type, event).packs) {
           rows.deletePack.run(id, partition, offset);
-          // Should somebody refer to it all the same, it is missing, and that is damage and said.
-          if (rows.dropPack.run(id).changes === 0) rows.losePack.run(id);
+          work.packs.delete(id);
         }
         return;
       case 'packs-moved':
@@ -206,7 +206,7 @@ export class Projection {
   }
 
   /** Names the pages of all images where they have moved to. */
-  private movePages({ moves, moved, touched }: BatchWork): void {
+  private movePages({ moves, moved, packs }: BatchWork): void {
     const { rows } = this;
     const images = new Set<number>();
     for (const pack of moved) for (const image of rows.imagesOfPack.all(pack)) images.add(image);
@@ -218,7 +218,7 @@ export class Projection {
         const stored = storeValue(value);
         rows.updateEvent.run(stored.value, stored.zstd, image, row.seq);
       }
-      for (const pack of moves.moveImage(image, moved)) touched.add(pack);
+      for (const pack of moves.moveImage(image, moved)) packs.touch(pack);
     }
   }
 
@@ -247,31 +247,6 @@ export class Projection {
         cause,
       });
     }
-  }
-
-  /** A newly sealed image can only add to what is live. */
-  private addLive(image: number): void {
-    for (const { pack, slots } of this.rows.packsOfImage.all(image)) {
-      const live = wholeBitmap(this.rows.packLive.get(pack) ?? null);
-      if (addSlots(live, slots)) this.setLive(pack, live);
-    }
-  }
-
-  private touchPacks(image: number, touched: Set<number>): void {
-    for (const { pack } of this.rows.packsOfImage.all(image)) touched.add(pack);
-  }
-
-  /** What a deleted image leaves live has to be counted anew, once per pack and batch. */
-  private countLive(packs: ReadonlySet<number>): void {
-    for (const pack of packs) {
-      const live = wholeBitmap(null);
-      for (const slots of this.rows.sealedSlots.iterate(pack)) addSlots(live, slots);
-      this.setLive(pack, live);
-    }
-  }
-
-  private setLive(pack: number, live: Buffer): void {
-    this.rows.setPackLive.run(trimmedBitmap(live), countSlots(live), pack);
   }
 
   private transact<T>(work: () => T): T {

@@ -110,6 +110,7 @@ export class CatalogRows {
   readonly namePack: Statement<[string]>;
   readonly packNumber: Statement<[string], number>;
   readonly imagePack: Statement<[number, number], Buffer>;
+  readonly insertImagePack: Statement<[number, number, Buffer]>;
   readonly putImagePack: Statement<[number, number, Buffer]>;
   readonly packsOfImage: Statement<[number], { pack: number; slots: Buffer }>;
   readonly packLive: Statement<[number], Buffer>;
@@ -177,6 +178,7 @@ export class CatalogRows {
     this.namePack = db.prepare('INSERT INTO pack_file (id) VALUES (?) ON CONFLICT (id) DO NOTHING');
     this.packNumber = pluck('SELECT pack FROM pack_file WHERE id = ?');
     this.imagePack = pluck('SELECT slots FROM image_pack WHERE image = ? AND pack = ?');
+    this.insertImagePack = db.prepare('INSERT INTO image_pack (image, pack, slots) VALUES (?, ?, ?)');
     this.putImagePack = db.prepare('INSERT OR REPLACE INTO image_pack (image, pack, slots) VALUES (?, ?, ?)');
     this.packsOfImage = db.prepare('SELECT pack, slots FROM image_pack WHERE image = ?');
     this.packLive = pluck('SELECT live FROM pack_file WHERE pack = ?');

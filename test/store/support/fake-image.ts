@@ -79,7 +79,15 @@ export const fakeCodec: PagesCodec = {
       for (let slot = run.slot; slot < run.slot + run.count; slot++)
         slots[slot >> 3] = (slots[slot >> 3] ?? 0) | (1 << (slot & 7));
     }
-    return { pages, first, total, zeroPages, newPages, packs: [...packs].map(([id, slots]) => ({ id, slots })) };
+    return {
+      pages,
+      first,
+      total,
+      zeroPages,
+      newPages,
+      packs: [...packs.keys()],
+      slots: Buffer.concat([...packs.values()]),
+    };
   },
 };
 
