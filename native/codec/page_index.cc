@@ -33,11 +33,13 @@ void PageIndex::load(const std::vector<Hash>& ids) {
   std::exception_ptr error;
   const auto loadSome = [&] {
     TagBatch batch;
+    batch.reserve(ids.size() * CKPT_PACK_PAGES_MAX);
     const auto flush = [&] {
       if (batch.size() == 0) return;
       batch.sort();
       std::lock_guard<std::mutex> lock(mutex_);
-      batch.each([&](uint64_t tag, PagePlace place) { insert(tag, place, 0); });
+      batch.each([&](uint64_t tag) { table_.prefetch(tag); },
+                 [&](uint64_t tag, PagePlace place) { insert(tag, place, 0); });
       batch.clear();
       count();
     };

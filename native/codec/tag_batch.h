@@ -5,6 +5,7 @@
 #ifndef CKPT_CODEC_TAG_BATCH_H
 #define CKPT_CODEC_TAG_BATCH_H
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,11 @@ class TagBatch {
   static constexpr size_t kTagsMax = 1 << 20;
 
   size_t size() const { return items_.size(); }
+  /** For so many tags, or as many as it may hold. */
+  void reserve(size_t tags) {
+    items_.reserve(std::min(tags, kTagsMax));
+    sorted_.reserve(std::min(tags, kTagsMax));
+  }
   void add(uint64_t tag, PagePlace place) { items_.push_back(Item{tag, place.pack, place.slot}); }
   void clear() { items_.clear(); }
 
@@ -34,12 +40,19 @@ class TagBatch {
     items_.swap(sorted_);
   }
 
-  template <typename Visit>
-  void each(Visit visit) const {
-    for (const Item& item : items_) visit(item.tag, PagePlace{item.pack, item.slot});
+  /** `ahead(tag)` is called some tags before `visit(tag, place)`, so that its place in the table is in the cache by then. */
+  template <typename Ahead, typename Visit>
+  void each(Ahead ahead, Visit visit) const {
+    for (size_t at = 0; at < items_.size(); at++) {
+      if (at + kAhead < items_.size()) ahead(items_[at + kAhead].tag);
+      const Item& item = items_[at];
+      visit(item.tag, PagePlace{item.pack, item.slot});
+    }
   }
 
  private:
+  static constexpr size_t kAhead = 16;
+
   struct Item {
     uint64_t tag;
     uint32_t pack;
