@@ -179,6 +179,10 @@ void end(const Options& options, Tracee* tracee, const Status& status) {
   else tracee->detach(tracee->groupStopped() ? 0 : SIGSTOP);
 }
 
+/** Its log limits its lines, and not everybody may read it. */
+constexpr char kNotNamed[] =
+    "version 1 does not carry all of a task; the kernel's log, which names what this one loses, is silent";
+
 /**
  * The kernel writes the image; it takes a task in our trace stop for one that runs, and one that is in a job-control stop besides
  * for a stopped one, which both are after detach(). What it refuses, and what version 1 loses, it names in its log.
@@ -196,7 +200,7 @@ void checkpointThroughKernel(const Options& options, const Status& status) {
   throwIfStopped();
   const std::string words = log.lastAbout(options.pid);
   if (crid < 0) throw checkpointRefused(crid, words);
-  if (!words.empty()) status.warning(words);  // what version 1 does not carry
+  if (options.format == 1) status.warning(words.empty() ? kNotNamed : words);
   if (options.ending == Ending::kRun) tracee.detach();
   status.event(JsonObject()
                    .text("event", "written")
