@@ -28,15 +28,16 @@ function image(seed: number, pages = PAGES): Buffer {
   return buildImage(plainShape(2, { seed, mappings: [rowOfPages(pages, 'noise')] })).bytes;
 }
 
-/** Bytes of the files under a folder that others change meanwhile. */
+/** Bytes of the files under a folder that others change meanwhile. One that has its temporary name still, beside its own, is one. */
 function bytesUnder(dir: string): number {
   if (!existsSync(dir)) return 0;
-  return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce(
-      (sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0),
-      0,
-    );
+  const files = new Map<bigint, number>();
+  for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const status = statSync(join(entry.parentPath, entry.name), { bigint: true, throwIfNoEntry: false });
+    if (status) files.set(status.ino, Number(status.size));
+  }
+  return [...files.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** The most that was under a folder while some work went on. */
