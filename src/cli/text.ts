@@ -42,6 +42,7 @@ export type Value = string | number | bigint | Buffer | null | undefined;
 
 /** A value as plain text: null is empty, bytes are hex. */
 export function plain(value: Value): string {
+  if (typeof value === 'string') return value;
   if (value === null || value === undefined) return '';
   return Buffer.isBuffer(value) ? value.toString('hex') : String(value);
 }
@@ -97,11 +98,17 @@ export class StreamedTable {
     if (rows.length === 0) return '';
     this.waiting = [];
     const numeric = this.header.map((_, i) => rows.every((row) => isNumber(row[i])));
-    const lines = rows.map((row) => new Cells(row));
     const widths = this.header.map((name) => width(cell(name)));
-    for (const line of lines) line.widen(widths);
+    const lines: Cells[] = [];
+    for (const row of rows) {
+      const line = new Cells(row);
+      line.widen(widths);
+      lines.push(line);
+    }
     this.layout = { numeric, widths };
-    return this.line(this.header) + lines.map((line) => line.aligned(widths, numeric)).join('');
+    let text = this.line(this.header);
+    for (const line of lines) text += line.aligned(widths, numeric);
+    return text;
   }
 
   private line(row: readonly Value[]): string {
@@ -109,20 +116,25 @@ export class StreamedTable {
   }
 }
 
-/** The cells of a line. Most have nothing but ASCII in them, and need no other look. */
+/** The cells of a line. Most have nothing but ASCII in them, and need no other look. Loops, not callbacks: lists are long. */
 class Cells {
-  private readonly texts: readonly string[];
+  private readonly texts: string[] = [];
   private readonly ascii: boolean;
 
   constructor(row: readonly Value[]) {
-    const texts = row.map(plain);
-    this.ascii = texts.every((text) => printable.test(text));
-    this.texts = this.ascii ? texts : row.map(cell);
+    let ascii = true;
+    for (const value of row) {
+      const text = plain(value);
+      ascii &&= printable.test(text);
+      this.texts.push(text);
+    }
+    this.ascii = ascii;
+    if (!ascii) this.texts = this.texts.map(visible);
   }
 
   widen(widths: number[]): void {
     for (let i = 0; i < this.texts.length; i++) {
-      const own = this.units(i) - this.extra(i);
+      const own = this.width(i);
       if (own > (widths[i] ?? 0)) widths[i] = own;
     }
   }
@@ -131,20 +143,17 @@ class Cells {
     let line = '';
     for (let i = 0; i < this.texts.length; i++) {
       const text = this.texts[i] ?? '';
-      const units = (widths[i] ?? 0) + this.extra(i);
+      const missing = (widths[i] ?? 0) - this.width(i);
+      const padding = missing > 0 ? ' '.repeat(missing) : '';
       if (i > 0) line += '  ';
-      line += numeric[i] ? text.padStart(units) : text.padEnd(units);
+      line += numeric[i] ? padding + text : text + padding;
     }
     return `${line.trimEnd()}\n`;
   }
 
-  private units(i: number): number {
-    return this.texts[i]?.length ?? 0;
-  }
-
-  /** UTF-16 units of a cell that are no characters of their own. */
-  private extra(i: number): number {
-    return this.ascii ? 0 : this.units(i) - width(this.texts[i] ?? '');
+  private width(i: number): number {
+    const text = this.texts[i] ?? '';
+    return this.ascii ? text.length : width(text);
   }
 }
 

@@ -80,7 +80,7 @@ export function listText(
     rows.map((row) => [
       row.id,
       row.name,
-      row.created_at?.replace(/\.\d+Z$/, 'Z'),
+      row.created_at && wholeSeconds(row.created_at),
       row.host,
       row.pid,
       row.comm,
@@ -91,6 +91,12 @@ export function listText(
       ...(withState ? [row.state] : []),
     ]),
   );
+}
+
+/** 2026-01-02T03:04:05.678Z -> 2026-01-02T03:04:05Z. */
+function wholeSeconds(time: string): string {
+  const point = time.lastIndexOf('.');
+  return point < 0 ? time : `${time.slice(0, point)}Z`;
 }
 
 function filterOf({ name, pid, tag, comm, host, newer, older, state, sort, reverse, last }: LsOptions): ListOptions {
