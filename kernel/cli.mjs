@@ -61,5 +61,5 @@ function belongings() {
 export function cli(options, dir) {
 	// a guest takes longer to unpack 150 MB than to read them
 	const initramfs = makeInitramfs(join(dir, 'cli'), belongings(), { compress: false });
-	return boot({ ...options, initramfs, run: 'ckpt-cli', timeoutMs: 600_000, memoryMiB: 2048 });
+	return boot({ ...options, initramfs, run: 'ckpt-cli', timeoutMs: 900_000, memoryMiB: 2048 });
 }

@@ -19,6 +19,7 @@ describe('toJson', () => {
   });
 
   test('prints bytes as hex and leaves undefined out', () => {
+    expect(JSON.parse(toJson([Infinity, -Infinity]))).toEqual([Infinity, -Infinity]);
     expect(toJson([{ hash: Buffer.from([0, 255]), hint: undefined }])).toBe('[{"hash":"00ff"}]');
   });
 });

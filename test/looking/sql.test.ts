@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { askSql } from '../../src/store/sql/ask.js';
 import { TestStore } from '../support/cli.js';
 import { cleanUp, isAlive, until } from '../support/processes.js';
 
@@ -177,6 +178,23 @@ describe('ckpt sql cuts off', () => {
     expect(result.stdout).toBe('');
     expect(result.stderr).toMatch(/memory|too big/);
     expect(result.stderr.trimEnd().split('\n')).toHaveLength(1);
+  });
+
+  it('a query that sorts more than its temporary files may hold', async () => {
+    const request = { catalog: null, packsDir: store.dir };
+    const texts = (count: number): string =>
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) SELECT hex(randomblob(100)) AS b FROM n ORDER BY b`;
+    const count = async (query: string): Promise<number> => {
+      let rows = 0;
+      const { batches } = await askSql({ ...request, query }, { fileBytesMax: 4 << 20 });
+      for await (const batch of batches) rows += batch.length;
+      return rows;
+    };
+    expect(await count(texts(1000))).toBe(1000);
+    await expect(count(texts(300_000))).rejects.toMatchObject({
+      reason: 'failed',
+      message: expect.stringMatching(/^sql: query: its temporary files need more room/),
+    });
   });
 
   it.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)('a query whose owner ends by %s', async (signal) => {

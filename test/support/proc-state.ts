@@ -130,14 +130,32 @@ function lineDifference(before: string, after: string): string {
   return lines.slice(0, 20).join('\n');
 }
 
+/** Every value that a process shows of each part of its state, in a few looks one after the other. */
+export async function procStates(pid: number): Promise<ProcState[]> {
+  const states = [procState(pid)];
+  for (let look = 1; look < 4; look++) {
+    await delay(5);
+    states.push(procState(pid));
+  }
+  return states;
+}
+
 /**
- * Differences to an earlier state that stay. A running process shows moments (a timer's signal that is pending, a handler's mask):
+ * Differences to earlier states that stay. A running process shows moments (a timer's signal that is pending, a handler's mask):
  * what differs only now and then is none; what a checkpoint had changed would differ every time.
  */
-export async function lastingDifferences(before: ProcState, pid: number): Promise<string[]> {
+export async function lastingDifferences(before: readonly ProcState[], pid: number): Promise<string[]> {
   let found: string[] = [];
   for (let attempt = 0; attempt < 40; attempt++) {
-    found = differences(before, procState(pid));
+    const now = procState(pid);
+    // A part is as it was when it is as it was once: parts of one look need not belong together.
+    const asBefore = Object.fromEntries(
+      Object.keys({ ...before[0], ...now }).map((name) => [
+        name,
+        (before.find((state) => state[name] === now[name]) ?? before[0])?.[name] ?? '',
+      ]),
+    );
+    found = differences(asBefore, now);
     if (found.length === 0) return found;
     await delay(5);
   }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { lastingDifferences, procState } from './proc-state.js';
+import { lastingDifferences, procStates } from './proc-state.js';
 import { peek, poke, start, stateOf, until, untilBlockedIn, type StartOptions, type TestProcess } from './processes.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -323,7 +323,7 @@ export class Run {
       process.kill(pid, 'SIGSTOP');
       await until(`the stop of ${pid}`, () => stateOf(pid) === 'T');
     }
-    const before = procState(pid);
+    const before = await procStates(pid);
     const result = await checkpoint();
     expect(await lastingDifferences(before, pid)).toEqual([]);
     if (!this.program.restless) return result;

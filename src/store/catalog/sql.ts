@@ -3,7 +3,7 @@
 // Read-only SQL over the catalog, for `ckpt sql`. The connection cannot write, and a statement must return rows; integers come as
 // bigint, never rounded. A query runs on the caller's thread until it ends: src/store/sql/ asks in a process that can be killed.
 import Database from 'better-sqlite3';
-import { StoreError } from '../errors.js';
+import { errorCode, StoreError } from '../errors.js';
 import { BUSY_TIMEOUT_MS, type Db } from '../sqlite.js';
 import { refusal } from './sql-guard.js';
 import { addTableFunctions } from './table-functions.js';
@@ -73,13 +73,21 @@ function* rowsOf(start: () => IterableIterator<SqlValue[]>): Generator<readonly 
   }
 }
 
+/** The catalog is only read: what cannot be written is what a query sorts. */
+const noRoom: ReadonlySet<string> = new Set(['SQLITE_FULL', 'SQLITE_IOERR_WRITE']);
+
 function asked<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
+    if (cause instanceof StoreError) throw cause;
+    if (noRoom.has(errorCode(cause))) {
+      const problem = 'its temporary files need more room than a query gets, or than the disk has';
+      const hint = 'sort and group fewer rows or columns';
+      throw new StoreError({ reason: 'failed', operation: 'sql', place: 'query', problem, hint, cause });
+    }
     const problem = cause instanceof Error ? cause.message : String(cause);
     const hint = 'ckpt sql --schema shows the tables';
-    if (cause instanceof StoreError) throw cause;
     throw new StoreError({ reason: 'query', operation: 'sql', place: 'query', problem, hint, cause });
   }
 }

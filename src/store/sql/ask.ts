@@ -8,21 +8,33 @@ import { fileURLToPath } from 'node:url';
 import { deserialize } from 'node:v8';
 import type { SqlValue } from '../catalog/sql.js';
 import { StoreError } from '../errors.js';
-import { FRAME_LENGTH_BYTES, FRAMES_FD, QUERY_MEMORY_BYTES_MAX, type SqlMessage, type SqlRequest } from './protocol.js';
+import {
+  FRAME_LENGTH_BYTES,
+  FRAMES_FD,
+  QUERY_FILE_BYTES_MAX,
+  QUERY_MEMORY_BYTES_MAX,
+  type SqlMessage,
+  type SqlRequest,
+} from './protocol.js';
 
 /** A process is JavaScript, also where a test runner loads this file as TypeScript. */
 const program = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../../../dist/store/sql/child.js' : './child.js', import.meta.url),
 );
 
-/** Only RLIMIT_DATA counts what a process has and not what V8 has put aside; a shell is the one way to set it from here. */
-const limited = 'ulimit -d "$1" 2>/dev/null; shift; exec "$@"';
+/**
+ * Only RLIMIT_DATA counts what a process has and not what V8 has put aside; a shell is the one way to set it from here. POSIX counts -f in
+ * blocks of 512 bytes.
+ */
+const limited = 'ulimit -d "$1" 2>/dev/null; ulimit -f "$2" 2>/dev/null; shift 2; exec "$@"';
 
 export const QUERY_TIMEOUT_MS = 60_000;
 
 export interface AskOptions {
   /** Milliseconds that the query itself may take, not counting the time in which nobody asks for rows. 0: as long as it likes. */
   readonly timeoutMs?: number;
+  /** Bytes that a temporary file of the query may come to. */
+  readonly fileBytesMax?: number;
 }
 
 export interface SqlAnswer {
@@ -34,7 +46,8 @@ export interface SqlAnswer {
 
 /** Resolves when the first row is about to be looked for. StoreError `query` when the statement is not valid or does not only read. */
 export async function askSql(request: SqlRequest, options: AskOptions = {}): Promise<SqlAnswer> {
-  const process = new QueryProcess(request, options.timeoutMs ?? QUERY_TIMEOUT_MS);
+  const { timeoutMs = QUERY_TIMEOUT_MS, fileBytesMax = QUERY_FILE_BYTES_MAX } = options;
+  const process = new QueryProcess(request, timeoutMs, fileBytesMax);
   try {
     const first = await process.next();
     if (first.kind !== 'columns') throw new Error(`a query began with ${first.kind}`);
@@ -69,10 +82,11 @@ class QueryProcess {
   constructor(
     request: SqlRequest,
     private readonly timeoutMs: number,
+    fileBytesMax: number,
   ) {
     this.leftMs = timeoutMs;
-    const kib = String(QUERY_MEMORY_BYTES_MAX / 1024);
-    const child = spawn('/bin/sh', ['-c', limited, 'sh', kib, process.execPath, program], {
+    const limits = [QUERY_MEMORY_BYTES_MAX / 1024, Math.floor(fileBytesMax / 512)].map(String);
+    const child = spawn('/bin/sh', ['-c', limited, 'sh', ...limits, process.execPath, program], {
       stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
     });
     this.child = child;

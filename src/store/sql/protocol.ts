@@ -37,3 +37,6 @@ export const BATCH_BYTES_MAX = 256 << 10;
 
 /** Writable memory that the process may have, all in all. A query that needs more fails alone. */
 export const QUERY_MEMORY_BYTES_MAX = 1 << 30;
+
+/** Bytes that a temporary file of it may come to: what is sorted and does not fit into memory. */
+export const QUERY_FILE_BYTES_MAX = 4 * 2 ** 30;
