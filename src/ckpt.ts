@@ -437,12 +437,14 @@ export class Ckpt {
    */
   async copyTo(other: Ckpt, id: string, options: WorkOptions = {}): Promise<{ id: string; copied: boolean }> {
     const row = await this.find(id);
-    const known = other.store.catalog.get(row.id);
+    const { catalog } = other.store;
+    const known = catalog.get(row.id);
     if (known?.state === 'sealed') return { id: row.id, copied: false };
+    const isFree = known === undefined && !catalog.isForgotten(row.id);
     const fill = (fd: number): Promise<void> => this.export(row.id, fd, options);
     const sign = await this.#seals.signCopy(row, other.#seals);
     const env = { ...(await other.#intake.environment({})), sign };
-    const copy = await ingestCopy(this.codec, fill, copySource(row, known === undefined), env);
+    const copy = await ingestCopy(this.codec, fill, copySource(row, isFree), env);
     for (const tag of await this.tagsOf(row.id)) await other.tag(copy.id, tag);
     return { id: copy.id, copied: true };
   }

@@ -13,6 +13,8 @@ export class DedupIndex {
   #condemnedUpTo = 0;
   /** Position in the list of packs up to which they have been taken up. */
   #packsUpTo = 0;
+  /** Offset of the event that let what was said about packs be forgotten, as far as the index knows of it. */
+  #forgotten: number | undefined;
   /** Packs that are not in the index because they are in quarantine. */
   #aside = new Set<string>();
 
@@ -29,6 +31,7 @@ export class DedupIndex {
     if (this.#loading) return this.#loading;
     const loading = this.leased(async () => {
       const index = this.codec.openIndex(this.store.log.packs.headsDir);
+      this.#forgotten = this.store.life.packsForgotten()?.offset;
       const listed = await this.#newPacks();
       const choosable = new Set(this.store.life.choosable());
       this.#aside = new Set(this.quarantine.ids());
@@ -57,6 +60,13 @@ export class DedupIndex {
     const index = await this.load();
     await this.store.catchUp();
     const { life } = this.store;
+    const forgotten = life.packsForgotten()?.offset;
+    if (forgotten !== this.#forgotten) {
+      // All packs of that time are gone, and nothing says so one by one any more.
+      index.keepOnly(life.choosable());
+      this.#packsUpTo = 0;
+      this.#forgotten = forgotten;
+    }
     const listed = await this.#newPacks();
     const aside = new Set(this.quarantine.ids());
     const back = [...this.#aside].filter((id) => !aside.has(id));

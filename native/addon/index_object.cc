@@ -10,8 +10,9 @@ namespace ckpt {
 Napi::Function IndexObject::define(Napi::Env env) {
   return DefineClass(env, "PageIndex",
                      {InstanceMethod<&IndexObject::load>("load"), InstanceMethod<&IndexObject::forget>("forget"),
-                      InstanceMethod<&IndexObject::find>("find"), InstanceAccessor<&IndexObject::pages>("pages"),
-                      InstanceAccessor<&IndexObject::bytes>("bytes"), InstanceAccessor<&IndexObject::packs>("packs")});
+                      InstanceMethod<&IndexObject::keepOnly>("keepOnly"), InstanceMethod<&IndexObject::find>("find"),
+                      InstanceAccessor<&IndexObject::pages>("pages"), InstanceAccessor<&IndexObject::bytes>("bytes"),
+                      InstanceAccessor<&IndexObject::packs>("packs")});
 }
 
 IndexObject::IndexObject(const Napi::CallbackInfo& info)
@@ -59,6 +60,11 @@ FoundPages findPages(PageIndex& index, const Bytes& hashes) {
 
 Napi::Value IndexObject::forget(const Napi::CallbackInfo& info) {
   index_->forget(idsOf(info[0]));
+  return info.Env().Undefined();
+}
+
+Napi::Value IndexObject::keepOnly(const Napi::CallbackInfo& info) {
+  index_->keepOnly(idsOf(info[0]));
   return info.Env().Undefined();
 }
 

@@ -21,6 +21,7 @@ class IndexObject : public Napi::ObjectWrap<IndexObject> {
  private:
   Napi::Value load(const Napi::CallbackInfo& info);
   Napi::Value forget(const Napi::CallbackInfo& info);
+  Napi::Value keepOnly(const Napi::CallbackInfo& info);
   Napi::Value find(const Napi::CallbackInfo& info);
   Napi::Value pages(const Napi::CallbackInfo& info);
   Napi::Value bytes(const Napi::CallbackInfo& info);

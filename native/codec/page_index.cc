@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <thread>
+#include <unordered_set>
 
 #include "codec/error.h"
 #include "codec/pack_file.h"
@@ -162,16 +163,30 @@ void PageIndex::forget(const std::vector<Hash>& ids) {
   std::lock_guard<std::mutex> lock(mutex_);
   for (const Hash& id : ids) {
     const auto at = numbers_.find(id);
-    if (at == numbers_.end() || entries_[at->second].dead) continue;
-    entries_[at->second].dead = true;
-    deadPacks_++;
-    const auto cached = cached_.find(at->second);
-    if (cached == cached_.end()) continue;
-    cachedBytes_ -= cached->second->directory.size();
-    cache_.erase(cached->second);
-    cached_.erase(cached);
+    if (at != numbers_.end()) die(at->second);
   }
   count();
+}
+
+void PageIndex::keepOnly(const std::vector<Hash>& ids) {
+  const std::unordered_set<Hash, HashHasher> kept(ids.begin(), ids.end());
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (uint32_t pack = 0; pack < entries_.size(); pack++) {
+    if (entries_[pack].owner == 0 && kept.count(entries_[pack].id) == 0) die(pack);
+  }
+  count();
+}
+
+// Holds the lock.
+void PageIndex::die(uint32_t pack) {
+  if (entries_[pack].dead) return;
+  entries_[pack].dead = true;
+  deadPacks_++;
+  const auto cached = cached_.find(pack);
+  if (cached == cached_.end()) return;
+  cachedBytes_ -= cached->second->directory.size();
+  cache_.erase(cached->second);
+  cached_.erase(cached);
 }
 
 void PageIndex::find(const Hash* hashes, const uint8_t* wanted, size_t count, Owner owner, PagePlace* out,

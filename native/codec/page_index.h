@@ -47,6 +47,8 @@ class PageIndex {
 
   /** These packs are not chosen any more, and not known. Unknown ids are passed over. */
   void forget(const std::vector<Hash>& ids);
+  /** So are all but these, of everybody's packs. */
+  void keepOnly(const std::vector<Hash>& ids);
 
   /**
    * Finds pages: out[i] is set where hashes[i] is known to the owner and wanted[i] is not 0.
@@ -78,6 +80,7 @@ class PageIndex {
   bool confirm(const Hash& hash, PagePlace place, Owner owner);
   void cache(uint32_t pack, Bytes directory);
   void evict();
+  void die(uint32_t pack);
   void count();
   std::string pathOf(const Hash& id) const;
 

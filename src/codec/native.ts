@@ -26,6 +26,8 @@ export interface PageIndex {
   load(ids: readonly string[]): Promise<void>;
   /** These packs are not chosen any more; unknown ones are passed over. */
   forget(ids: readonly string[]): void;
+  /** All others are not, but for those that a reader is making. */
+  keepOnly(ids: readonly string[]): void;
   /**
    * Where pages are, by their hashes (32 bytes each, back to back). `places` has two u32 a page: an index into `packs`, or
    * 0xffffffff where the page is not known, and the slot.

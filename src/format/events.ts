@@ -5,8 +5,8 @@
 // a fencer, `deleted`, `restored`, `signed`) carry SEQ_OUTSIDE and are idempotent. An image exists from its `sealed` on, never before:
 // in the stream's partition the first of `sealed` and `aborted` wins.
 //
-// Events about packs belong to no checkpoint: they carry the log's own id in its place, and so stand in one partition, in one
-// order. docs/lifecycle.md says what they mean for those who write, read and collect.
+// Events about packs, and about many checkpoints at once, belong to none: they carry the log's own id in its place, and so stand in one
+// partition, in one order. docs/lifecycle.md says what they mean for those who write, read and collect.
 //
 // `record` holds the image's own bytes (header, payload, and the raw LDT or TLS bytes that belong to it), `pages` the layout
 // of format/store.mjs; all others are JSON, readable by any client of the log.
@@ -24,9 +24,11 @@ export const eventTypes = [
   'untagged',
   'signed',
   'forgotten',
+  'checkpoints-forgotten',
   'packs-condemned',
   'packs-moved',
   'packs-deleted',
+  'packs-forgotten',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
@@ -157,12 +159,17 @@ export interface Tagged {
 }
 
 /**
- * What a deleted or aborted checkpoint held is forgotten: its numbered events may go from the log, and nobody needs them to know what the
- * catalog still says of it, which stands here.
+ * Deleted or aborted checkpoints are forgotten: what the log has of them may go, but for `aborted` (it fences) and `restored` (who did it
+ * stays known). Whatever else is read of them, before this or behind it, is not heard.
  */
+export interface CheckpointsForgotten {
+  readonly at: string;
+  readonly checkpoints: readonly string[];
+}
+
+/** The same of one checkpoint, in its own partition: what earlier releases said, with what their catalogs went on to show of it. */
 export interface Forgotten {
   readonly at: string;
-  /** Columns of the catalog's row, as they were; one that is not there was null. */
   readonly row: Readonly<Record<string, string | number | null>>;
 }
 
@@ -191,6 +198,16 @@ export interface PacksDeleted {
   readonly packs: readonly string[];
 }
 
+/**
+ * When the log had come to this position there was no checkpoint and no pack. What was said about packs before it is of no use to anybody,
+ * and may go.
+ */
+export interface PacksForgotten {
+  readonly at: string;
+  /** Per partition, the offset after the last event. */
+  readonly upTo: readonly number[];
+}
+
 /** The JSON value of each event type that has one. */
 export interface EventValues {
   'log-opened': LogOpened;
@@ -203,19 +220,17 @@ export interface EventValues {
   untagged: Tagged;
   signed: Signed;
   forgotten: Forgotten;
+  'checkpoints-forgotten': CheckpointsForgotten;
   'packs-condemned': PacksCondemned;
   'packs-moved': PacksMoved;
   'packs-deleted': PacksDeleted;
+  'packs-forgotten': PacksForgotten;
 }
 
 /** Types of events about packs: in place of a checkpoint's they carry the log's id. */
-export type PackEventType = 'packs-condemned' | 'packs-moved' | 'packs-deleted';
+export type PackEventType = 'packs-condemned' | 'packs-moved' | 'packs-deleted' | 'packs-forgotten';
 
-export function isPackEvent(type: EventType): type is PackEventType {
-  return type === 'packs-condemned' || type === 'packs-moved' || type === 'packs-deleted';
-}
-
-/** An event that somebody says about a checkpoint (or, with the log's id, about packs), outside of its numbered stream. */
+/** An event that somebody says about a checkpoint (or, with the log's id, about packs or many checkpoints), outside of its numbered stream. */
 export function outsideEvent<T extends Exclude<keyof EventValues, 'log-opened' | 'opened' | 'sealed'>>(
   type: T,
   checkpoint: string,

@@ -114,10 +114,11 @@ export interface EventLog {
    */
   read(from: LogPosition, to?: LogPosition): AsyncIterable<LogBatch>;
   /**
-   * The numbered events of these checkpoints may go, `opened` to `sealed`: `forgotten` stands in the log for each. A driver that can drops
-   * them and gives their space back, also what others have left; one that cannot keeps them.
+   * All events of these checkpoints may go but `aborted`, `restored` and `forgotten`, and all about packs before a position: that they are
+   * forgotten stands in the log. A driver that can drops them and gives their space back, also what others have left; one that cannot
+   * keeps them.
    */
-  shrink(checkpoints: readonly string[]): Promise<void>;
+  shrink(checkpoints: readonly string[], packsBefore?: LogPosition): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -285,27 +285,38 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       expect(JSON.parse(events.at(-1)!.value.toString())).toEqual(value);
     });
 
-    it('drops nothing but the numbered events of the checkpoints it is told, and keeps offsets', async () => {
+    it('drops nothing but events of the checkpoints it is told, of some types none, and keeps offsets', async () => {
       const log = await open();
-      const said = (type: 'deleted' | 'forgotten', checkpoint: string): EventMessage =>
-        outsideEvent(type, checkpoint, { at: 't', row: {} });
+      const said = (type: 'deleted' | 'aborted' | 'restored' | 'forgotten', checkpoint: string): EventMessage => ({
+        type,
+        checkpoint,
+        seq: SEQ_OUTSIDE,
+        value: Buffer.from('{}'),
+      });
+      const stays: ReadonlySet<string> = new Set(['aborted', 'restored', 'forgotten']);
       for (const checkpoint of ['gone', 'stays']) {
         const opened: EventMessage = { type: 'opened', checkpoint, seq: 0, value: Buffer.from('{}') };
         await log.append([opened, ...messages(checkpoint, 1, 20, 2000)]);
       }
-      await log.append([said('deleted', 'gone'), said('forgotten', 'gone')]);
+      for (const checkpoint of ['gone', 'stays']) {
+        await log.append([said('deleted', checkpoint), said('restored', checkpoint), said('aborted', checkpoint)]);
+        await log.append([said('forgotten', checkpoint)]);
+      }
+      const { logId } = log.opened;
+      await log.append([outsideEvent('checkpoints-forgotten', logId, { at: 't', checkpoints: ['gone'] })]);
       const before = await readAll(log);
       const end = await log.end();
       await log.shrink(['gone', 'never there']);
       await log.shrink([]);
       const after = await readAll(await open());
-      const dropped = (event: LoggedEvent): boolean => event.checkpoint === 'gone' && event.seq !== SEQ_OUTSIDE;
+      const dropped = (event: LoggedEvent): boolean => event.checkpoint === 'gone' && !stays.has(event.type);
       expect(briefly(after.filter((event) => !dropped(event)))).toEqual(
         briefly(before.filter((event) => !dropped(event))),
       );
       expect(await log.end()).toEqual(end);
-      await log.append(messages('stays', 21, 1));
-      expect((await streamIn(log, 'stays')).at(-1)?.seq).toBe(21);
+      await log.append(messages('other', 21, 1));
+      expect((await streamIn(log, 'other')).at(-1)?.seq).toBe(21);
+      await expect(log.append(messages('gone', 21, 1))).rejects.toMatchObject({ reason: 'fenced' });
     });
 
     describe('packs', () => {

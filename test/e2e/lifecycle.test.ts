@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -284,30 +284,73 @@ describe('gc', () => {
     await store.expectWhole([]);
   });
 
-  it('gives the space of everything back', async () => {
-    const empty = new TestStore();
+  /** Series, as people have them. What is left of each checkpoint counts the more, the less it brought. */
+  const series: Readonly<Record<string, readonly [steps: readonly (readonly number[])[], sealed: boolean]>> = {
+    'that bring a little each': [
+      range(0, 40).map((step) => [...range(1, 300), ...range(1000 + 100 * step, 100)]),
+      false,
+    ],
+    'that bring a page each': [range(0, 400).map((step) => [...range(1, 60), 1000 + step]), false],
+    'that bring nothing, and are sealed': [range(0, 600).map(() => range(1, 60)), true],
+  };
+
+  it.each(Object.entries(series))(
+    'gives the space of everything back, of checkpoints %s',
+    async (_name, [steps, sealed]) => {
+      const empty = new TestStore();
+      try {
+        await (await Ckpt.open({ store: empty.path, access: 'create' })).close();
+        const before = sizeOf(empty.path);
+        if (sealed) await store.ok('key', 'make');
+        writeFileSync(join(store.dir, 'series'), Buffer.concat(steps.map((pages) => pagedImage(pages))));
+        await store.ok('ingest', '--stream', join(store.dir, 'series'));
+        const ids = (await store.list()).map(({ id }) => id);
+        expect(ids).toHaveLength(steps.length);
+        const full = sizeOf(store.path);
+        await store.ok('rm', ...ids);
+        await collect();
+        const left = sizeOf(store.path);
+        const each = Math.round((left - before) / ids.length);
+        const what = `${full} bytes of ${ids.length} checkpoints have become ${left}; an empty store has ${before}; each left ${each}`;
+        expect(left, what).toBeLessThanOrEqual(before + full / 100);
+        expect(readdirSync(join(store.path, 'packs'), { recursive: true })).toEqual(['tmp']);
+        await store.ok('rebuild');
+        await store.expectWhole([]);
+        expect(await store.run('show', ids[0] ?? '')).toMatchObject({
+          code: 3,
+          stderr: expect.stringContaining('was removed'),
+        });
+      } finally {
+        empty.remove();
+      }
+    },
+  );
+
+  it('leaves nothing to choose to those who have the store open, when all packs have gone', async () => {
+    const pages = range(1, 600);
+    const first = await ingest('a', pages);
+    const open = await Ckpt.open({ store: store.path });
     try {
-      await (await Ckpt.open({ store: empty.path, access: 'create' })).close();
-      const before = sizeOf(empty.path);
-      // A series, as people have them: each brings a little that is new, so that what is left of each counts.
-      const steps = Array.from({ length: 40 }, (_, step) => [...range(1, 300), ...range(1000 + 100 * step, 100)]);
-      writeFileSync(join(store.dir, 'series'), Buffer.concat(steps.map((pages) => pagedImage(pages))));
-      await store.ok('ingest', '--stream', join(store.dir, 'series'));
-      const ids = (await store.list()).map(({ id }) => id);
-      expect(ids).toHaveLength(steps.length);
-      const full = sizeOf(store.path);
-      await store.ok('rm', ...ids);
+      const again = async (): Promise<readonly number[]> => {
+        const fd = openSync(join(store.dir, 'a'), 'r');
+        const taken: number[] = [];
+        for await (const { newPages } of open.ingest(fd)) taken.push(newPages);
+        closeSync(fd);
+        return taken;
+      };
+      expect(await again()).toEqual([0]); // it has its index now
+      for (const { id } of await store.list()) await store.ok('rm', id);
       await collect();
-      const left = sizeOf(store.path);
-      expect(left, `${full} bytes have become ${left}; an empty store has ${before}`).toBeLessThanOrEqual(
-        before + full / 100,
-      );
       expect(readdirSync(join(store.path, 'packs'), { recursive: true })).toEqual(['tmp']);
-      await store.ok('rebuild');
-      await store.expectWhole([]);
+      expect(await again()).toEqual([600]);
+      const [last] = await store.list();
+      expect(await exportedSha(last?.id ?? '')).toBe(sha256sum(join(store.dir, 'a')));
+      expect(last?.id).not.toBe(first);
     } finally {
-      empty.remove();
+      await open.close();
     }
+    await store.ok('rebuild');
+    await store.expectWhole((await store.list()).map(({ id }) => id));
   });
 
   it('finds nothing to do where there is no store, and makes none', async () => {

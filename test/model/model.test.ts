@@ -11,7 +11,14 @@ const steps = Number(process.env['CKPT_MODEL_STEPS'] ?? 2000);
 /** A store gets so many of them: verify and rebuild read its whole log, which every step makes longer. */
 const STEPS_OF_STORE = 500;
 const STEPS_BETWEEN_LOOKS = 100;
-const happenings = ['packs rewritten', 'packs deleted', 'checkpoints forgotten', 'crashes', 'export'];
+const happenings = [
+  'packs rewritten',
+  'packs deleted',
+  'packs forgotten',
+  'checkpoints forgotten',
+  'crashes',
+  'export',
+];
 
 const stores = Array.from({ length: Math.ceil(steps / STEPS_OF_STORE) }, (_, i) => ({
   seed: seed + i,

@@ -4,7 +4,7 @@
 // nothing is sealed that is not whole.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EventMessage } from '../../src/format/events.js';
+import { outsideEvent, type EventMessage } from '../../src/format/events.js';
 import { digestCatalog, digestTables } from '../../src/store/catalog/digest.js';
 import { catalogOfLog } from '../../src/store/catalog/expected.js';
 import { logOf, newCatalog } from './support/catalog.js';
@@ -12,6 +12,7 @@ import {
   aborted,
   deleted,
   fakeCodec,
+  forgotten,
   packId,
   smallImage,
   streamOf,
@@ -52,7 +53,20 @@ const image = (id: string): fc.Arbitrary<FakeImage> =>
     );
 
 /** What may befall a stream on its way. */
-type Fate = 'whole' | 'doubled' | 'repeated tail' | 'hole' | 'abort in the middle' | 'abort behind' | 'deleted' | 'cut';
+const everyFate = [
+  'whole',
+  'doubled',
+  'repeated tail',
+  'hole',
+  'abort in the middle',
+  'abort behind',
+  'deleted',
+  'forgotten',
+  'aborted and forgotten',
+  'cut',
+] as const;
+type Fate = (typeof everyFate)[number];
+const forgettable: readonly Fate[] = ['forgotten', 'aborted and forgotten'];
 
 function befall(stream: readonly EventMessage[], fate: Fate, at: number): EventMessage[] {
   const id = stream[0]?.checkpoint ?? '';
@@ -72,9 +86,17 @@ function befall(stream: readonly EventMessage[], fate: Fate, at: number): EventM
       return [...stream, aborted(id)];
     case 'deleted':
       return [...stream, deleted(id)];
+    case 'forgotten':
+      return [...stream, outsideEvent('tagged', id, { name: 't', at: 't' }), signed(id), deleted(id), signed(id)];
+    case 'aborted and forgotten':
+      return [...stream.slice(0, where), aborted(id), ...stream.slice(where)];
     case 'cut':
       return stream.slice(0, where);
   }
+}
+
+function signed(id: string): EventMessage {
+  return outsideEvent('signed', id, { keyId: 'k', algorithm: 'a', digest: 'd', at: 't', seal: 's' });
 }
 
 function expectedState(fate: Fate, at: number, length: number): string | undefined {
@@ -91,21 +113,15 @@ function expectedState(fate: Fate, at: number, length: number): string | undefin
       return 'aborted';
     case 'deleted':
       return 'deleted';
+    case 'forgotten':
+    case 'aborted and forgotten':
+      return undefined;
     case 'cut':
       return where === 0 ? undefined : 'open';
   }
 }
 
-const fates: fc.Arbitrary<Fate> = fc.constantFrom(
-  'whole',
-  'doubled',
-  'repeated tail',
-  'hole',
-  'abort in the middle',
-  'abort behind',
-  'deleted',
-  'cut',
-);
+const fates: fc.Arbitrary<Fate> = fc.constantFrom(...everyFate);
 
 /** Mixes streams, each in its own order, as `turns` says. */
 function mix(streams: readonly (readonly EventMessage[])[], turns: readonly number[]): EventMessage[] {
@@ -134,13 +150,18 @@ describe('random logs', () => {
         async (images, fate, at, turns, batch, partitions) => {
           const whole = images.map((one) => streamOf(one));
           const streams = whole.map((stream, index) => befall(stream, fate[index] ?? 'whole', at[index] ?? 0));
-          const log = await logOf(mix(streams, turns), batch, partitions);
+          const gone = ids.filter((_, index) => forgettable.includes(fate[index] ?? 'whole'));
+          const log = await logOf([], batch, partitions);
+          // In another partition than the streams: its place among their events means nothing.
+          if (gone.length > 0) streams.push([forgotten(log.opened.logId, gone)]);
+          for (const event of mix(streams, turns)) await log.append([event]);
           const [one, two] = [newCatalog(), newCatalog()];
           try {
             await one.projection.catchUp(log);
             whole.forEach((stream, index) => {
               const expected = expectedState(fate[index] ?? 'whole', at[index] ?? 0, stream.length);
               expect(one.queries.get(ids[index] ?? '')?.state).toBe(expected);
+              expect(one.queries.isForgotten(ids[index] ?? '')).toBe(gone.includes(ids[index] ?? ''));
               if (expected !== 'sealed') return;
               const events = [...one.queries.imageEvents(ids[index] ?? '')].flat();
               expect(events).toEqual(stream.slice(1, -1).map(({ type, value }) => ({ type, value })));

@@ -185,7 +185,7 @@ describe('aborted, sealed, deleted', () => {
   it('a deleted checkpoint is not found, and its pages are not live', async () => {
     const { queries } = await projected([...stream, deleted(ID), deleted(ID)]);
     expect(queries.get(ID)?.state).toBe('deleted');
-    expect(() => queries.find(ID)).toThrow(/no such checkpoint/);
+    expect(() => queries.find(ID)).toThrow(/was removed/);
     expect(queries.stats()).toMatchObject({ checkpoints: 0, live_pages: 0 });
   });
 

@@ -9,7 +9,7 @@ export class BatchPacks {
   private readonly numbers = new Map<string, number>();
   /** Bitmaps of full length: what was live before, and what newly sealed images use. */
   private readonly live = new Map<number, Buffer>();
-  /** Packs whose live pages have to be counted anew, because an image let go of some. */
+  /** Packs whose live pages have to be counted anew, because an image let go of some. It may have been the last that named it. */
   private readonly touched = new Set<number>();
 
   constructor(private readonly rows: CatalogRows) {}
@@ -61,6 +61,7 @@ export class BatchPacks {
       const live = wholeBitmap(null);
       for (const slots of this.rows.sealedSlots.iterate(pack)) addSlots(live, slots);
       this.setLive(pack, live);
+      this.rows.dropNamed.run(pack);
     }
   }
 

@@ -17,12 +17,11 @@ const questions: Readonly<Record<string, string>> = {
   record_bytes: 'SELECT * FROM record_bytes ORDER BY checkpoint_id, seq',
   page_map: 'SELECT * FROM page_map ORDER BY checkpoint_id, seq',
   vma: 'SELECT * FROM vma ORDER BY checkpoint_id, seq, start_addr',
-  // Of a forgotten one whoever reads the log only now does not learn where it ended.
-  ended:
-    'SELECT id, iif(forgotten, NULL, ended_partition), iif(forgotten, NULL, ended_offset), forgotten FROM image ORDER BY id',
+  ended: 'SELECT id, ended_partition, ended_offset FROM image ORDER BY id',
+  forgotten: 'SELECT id FROM forgotten_image ORDER BY id',
   pack: 'SELECT * FROM pack ORDER BY id',
   pack_end: 'SELECT * FROM pack_end ORDER BY id',
-  pack_move: 'SELECT * FROM pack_move ORDER BY pack, slot',
+  pack_move: 'SELECT pack, slot, slots, to_pack, to_slot FROM pack_move ORDER BY pack, slot',
   pack_live: 'SELECT id, live FROM pack_file WHERE pages IS NOT NULL OR live_pages > 0 ORDER BY id',
   checkpoint_pack: 'SELECT * FROM checkpoint_pack ORDER BY checkpoint_id, pack_id',
   restore: 'SELECT * FROM restore ORDER BY restore_id',

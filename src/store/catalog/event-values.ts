@@ -21,17 +21,13 @@ const writer: Check = (value) =>
   fits(value, { host: text, machine: textIfAny, bootId: text, pidNamespace: text, pid: count, startTicks: count });
 
 const texts: Check = (value) => Array.isArray(value) && value.every(text);
-const rowValues: Check = (value) =>
-  typeof value === 'object' &&
-  value !== null &&
-  Object.values(value).every((one) => one === null || typeof one === 'string' || typeof one === 'number');
 const slot: Check = (value) => count(value) && (value as number) <= PACK_PAGES_MAX;
 const moveRuns: Check = (value) =>
   Array.isArray(value) && value.every((run) => Array.isArray(run) && run.length === 3 && run.every(slot));
 const moves: Check = (value) =>
   Array.isArray(value) && value.every((move) => fits(move, { from: text, to: text, runs: moveRuns }));
 
-type Projected = Exclude<keyof EventValues, 'log-opened' | 'aborted' | 'deleted'>;
+type Projected = Exclude<keyof EventValues, 'log-opened' | 'aborted' | 'deleted' | 'forgotten'>;
 
 const shapes: Readonly<Record<Projected, Readonly<Record<string, Check>>>> = {
   opened: { name: textOrNull, createdAt: text, source: text, writer, dedupPosition: counts },
@@ -51,10 +47,11 @@ const shapes: Readonly<Record<Projected, Readonly<Record<string, Check>>>> = {
   tagged: { name: text },
   untagged: { name: text },
   signed: { keyId: text, algorithm: text, digest: text, at: text, seal: text, salt: textIfAny, hash: textIfAny },
-  forgotten: { row: rowValues },
+  'checkpoints-forgotten': { checkpoints: texts },
   'packs-condemned': { packs: texts },
   'packs-moved': { moves },
   'packs-deleted': { packs: texts },
+  'packs-forgotten': { upTo: counts },
   restored: { restoreId: text, at: text, host: text, pid: numberOrNull, result: text },
 };
 

@@ -2,29 +2,28 @@
 //
 // One checkpoint's events, taken in the order of their partition, as rows. The rules:
 //
-//   state      next in order    repeated    `aborted`   `deleted`   `forgotten`   `tagged`, `untagged`
-//   open       taken            dropped     aborted     dropped     deleted       dropped
-//   damaged    dropped          dropped     aborted     deleted     dropped       dropped
-//   sealed     dropped          dropped     dropped     deleted     dropped       taken
-//   aborted    dropped          dropped     dropped     dropped     taken         dropped
-//   deleted    dropped          dropped     dropped     dropped     taken         dropped
+//   state      next in order    repeated    `aborted`   `deleted`   `tagged`, `untagged`
+//   open       taken            dropped     aborted     dropped     dropped
+//   damaged    dropped          dropped     aborted     deleted     dropped
+//   sealed     dropped          dropped     dropped     deleted     taken
+//   aborted    dropped          dropped     dropped     dropped     dropped
+//   deleted    dropped          dropped     dropped     dropped     dropped
 //
-// A stream that was forgotten may have lost its numbered events since, and only one that had ended was. So whoever reads it only now and
-// finds it open, or open still, or damaged, comes with `forgotten` to the row of those who read it whole. Where it ended is of no use to
-// anybody then, and goes.
+// Of a stream that was forgotten nothing is taken, whatever the log still has of it and in whatever order it is read: projection.ts sees to
+// that.
 //
 // `sealed` is taken when its chain and its counts are those of the events before it. A hole in the numbers, a chain or a count
 // that differs, or a value that makes no sense turn an open stream into a damaged one, with the reason in `damage`; it never
 // becomes visible. So the first of `sealed` and `aborted` wins, and what a fenced writer says afterwards is not heard.
 import type { PagesInfo } from '../../codec/native.js';
 import { EventChain } from '../../format/chain.js';
-import type { Forgotten, LoggedEvent, Sealed } from '../../format/events.js';
+import type { LoggedEvent, Sealed } from '../../format/events.js';
 import type { BatchPacks } from './batch-packs.js';
 import { EventValueError, readValue } from './event-values.js';
 import { noDetails, readDetails, type DetailSink, type DetailState } from './record-details.js';
 import { RecordScan, ScanError, type ScanState } from './record-scan.js';
 import type { PageMoves } from './page-moves.js';
-import { keptColumns, writerColumns, type CatalogRows, type ImageRow, type ImageState } from './rows.js';
+import type { CatalogRows, ImageRow, ImageState } from './rows.js';
 import { addSlots, SLOT_BITMAP_BYTES, trimmedBitmap } from './slots.js';
 import { placeOf } from '../machine.js';
 import { storeValue } from '../stored-value.js';
@@ -127,20 +126,6 @@ export class ImageStream {
     return state === 'sealed';
   }
 
-  /** Nothing but the row stays, with what the event says was in it. */
-  forget({ row }: Forgotten): void {
-    const { state } = this.row;
-    if (state === 'sealed' || state === 'damaged') return;
-    // An `aborted` that came too late may be all that is left of a stream that was sealed and deleted.
-    if (state === 'open' || row['state'] === 'deleted') this.row.state = 'deleted';
-    this.cursor = null;
-    for (const column of [...keptColumns, ...writerColumns])
-      Object.assign(this.row, { [column]: row[column] ?? emptyValue(column) });
-    Object.assign(this.row, { damage: null, forgotten: 1, ended_partition: null, ended_offset: null });
-    this.packs.clear();
-    this.rows.dropImageDetails(this.row.image);
-  }
-
   tag(name: string, put: boolean): void {
     if (this.row.state !== 'sealed') return;
     (put ? this.rows.putTag : this.rows.dropTag).run(this.row.image, name);
@@ -204,9 +189,11 @@ export class ImageStream {
       case 'untagged':
       case 'signed':
       case 'forgotten':
+      case 'checkpoints-forgotten':
       case 'packs-condemned':
       case 'packs-moved':
       case 'packs-deleted':
+      case 'packs-forgotten':
         throw new ScanError(`event ${event.seq} is ${event.type}, which has no number`);
     }
   }
@@ -319,19 +306,6 @@ export class ImageStream {
     row.frozen_ms = sealed.frozenMs;
     this.flushPacks();
   }
-}
-
-const countColumns: ReadonlySet<string> = new Set([
-  'image_bytes',
-  'records',
-  'pages',
-  'zero_pages',
-  'new_pages',
-  'stored_bytes',
-]);
-
-function emptyValue(column: string): 0 | null {
-  return countColumns.has(column) ? 0 : null;
 }
 
 function missing(from: number, before: number): string {

@@ -5,19 +5,15 @@
 import { guarded } from '../errors.js';
 import type { LogPosition, PackInfo } from '../log.js';
 import type { Db } from '../sqlite.js';
-import { keptColumns } from './rows.js';
-import type { CheckpointState } from './queries.js';
+import { PACKS_FORGOTTEN, positionOf, type PacksForgottenAt } from './position.js';
 import { addSlots, countSlots, wholeBitmap } from './slots.js';
 
 /** A deleted or aborted checkpoint that is not forgotten yet. */
 export interface EndedImage {
   readonly image: number;
   readonly id: string;
-  readonly state: CheckpointState;
   readonly partition: number;
   readonly offset: number;
-  /** What `forgotten` carries: its state, and columns that are not null. */
-  readonly row: Readonly<Record<string, string | number | null>>;
 }
 
 export interface PackRow {
@@ -41,10 +37,8 @@ export interface Freed {
 /** Packs that collecting and repairing write name this in place of a checkpoint. */
 export const REWRITTEN = 'rewrite-';
 
-/** What `forgotten` carries. */
-const carried: ReadonlySet<string> = new Set(['state', ...keptColumns]);
-
-const streamEnded = `(p.stream LIKE '${REWRITTEN}%' OR EXISTS (SELECT 1 FROM image i WHERE i.id = p.stream AND i.state <> 'open'))`;
+const streamEnded = `(p.stream LIKE '${REWRITTEN}%' OR EXISTS (SELECT 1 FROM image i WHERE i.id = p.stream AND i.state <> 'open')
+  OR EXISTS (SELECT 1 FROM forgotten_image f WHERE f.id = p.stream))`;
 const usedPast =
   'EXISTS (SELECT 1 FROM image_pack s WHERE s.pack = p.pack AND s.image NOT IN (SELECT value FROM json_each(?)))';
 
@@ -56,22 +50,32 @@ export class LifeQueries {
 
   /** What might be forgotten. */
   ended(): EndedImage[] {
-    const rows = this.all<Record<string, string | number | null>>(
-      `SELECT image, id, state, ended_partition, ended_offset, ${keptColumns.join(', ')} FROM image
-       WHERE state IN ('deleted', 'aborted') AND NOT forgotten ORDER BY id`,
+    return this.all<EndedImage>(
+      `SELECT image, id, ifnull(ended_partition, 0) AS partition, ifnull(ended_offset, 0) AS offset FROM image
+       WHERE state IN ('deleted', 'aborted') ORDER BY id`,
     );
-    return rows.map((row) => ({
-      image: Number(row['image']),
-      id: String(row['id']),
-      state: row['state'] as CheckpointState,
-      partition: Number(row['ended_partition'] ?? 0),
-      offset: Number(row['ended_offset'] ?? 0),
-      row: Object.fromEntries(Object.entries(row).filter(([column, value]) => carried.has(column) && value !== null)),
-    }));
   }
 
   forgotten(): string[] {
-    return this.all<{ id: string }>('SELECT id FROM image WHERE forgotten ORDER BY id').map(({ id }) => id);
+    return this.all<{ id: string }>('SELECT id FROM forgotten_image ORDER BY id').map(({ id }) => id);
+  }
+
+  /**
+   * Where the catalog is, if there is no checkpoint and no pack now, but something that was said about packs which nobody needs any more;
+   * else undefined.
+   */
+  emptiedAt(): LogPosition | undefined {
+    const isEmpty = `SELECT 1 WHERE EXISTS (SELECT 1 FROM pack_end)
+      AND NOT EXISTS (SELECT 1 FROM image) AND NOT EXISTS (SELECT 1 FROM pack_file)`;
+    return guarded('query', this.place, () =>
+      this.db.transaction(() => (this.all(isEmpty).length > 0 ? positionOf(this.db) : undefined))(),
+    );
+  }
+
+  /** The last event that let what was said about packs be forgotten. */
+  packsForgotten(): PacksForgottenAt | undefined {
+    const [row] = this.all<{ value: string }>('SELECT value FROM meta WHERE key = ?', PACKS_FORGOTTEN);
+    return row && (JSON.parse(row.value) as PacksForgottenAt);
   }
 
   /** Packs that nobody uses, whose writer is done, and that are not condemned yet. Images of `forgetting` do not count. */
@@ -138,7 +142,9 @@ export class LifeQueries {
     if (this.isDeleted(pack)) return true;
     if (stream === null) return false;
     if (stream.startsWith(REWRITTEN)) return true;
-    return this.all("SELECT 1 FROM image WHERE id = ? AND state <> 'open'", stream).length > 0;
+    const hasEnded =
+      "SELECT 1 FROM image WHERE id = ? AND state <> 'open' UNION ALL SELECT 1 FROM forgotten_image WHERE id = ?";
+    return this.all(hasEnded, stream, stream).length > 0;
   }
 
   isCondemned(pack: string): boolean {

@@ -33,18 +33,23 @@ export class PageMoves {
     private readonly packs: BatchPacks,
   ) {}
 
-  /** Takes a move; slots that have moved before stay where they went. True when it changed something. */
-  add({ from, to, runs }: PackMove): boolean {
+  /** Takes a move that stands at an offset; slots that have moved before stay where they went. True when it changed something. */
+  add({ from, to, runs }: PackMove, offset: number): boolean {
     let changed = false;
     for (const [slot, count, toSlot] of runs) {
       for (const part of this.step({ pack: from, slot, count })) {
         if (part.pack !== from) continue;
-        this.rows.insertMove.run(from, part.slot, part.count, to, toSlot + part.slot - slot);
+        this.rows.insertMove.run(from, part.slot, part.count, to, toSlot + part.slot - slot, offset);
         changed = true;
       }
     }
     this.known.delete(from);
     return changed;
+  }
+
+  /** Others have changed what stands of moves. */
+  clear(): void {
+    this.known.clear();
   }
 
   isMoved(pack: string): boolean {

@@ -13,6 +13,7 @@ import { BatchPacks } from './batch-packs.js';
 import { ImageStream, type PagesCodec } from './image-stream.js';
 import { PageMoves } from './page-moves.js';
 import { namedPacks } from './page-runs.js';
+import { PACKS_FORGOTTEN, positionOf, type PacksForgottenAt } from './position.js';
 import { CatalogRows } from './rows.js';
 
 /** What one transaction gathers. */
@@ -138,6 +139,7 @@ export class Projection {
       case 'packs-condemned':
       case 'packs-moved':
       case 'packs-deleted':
+      case 'packs-forgotten':
         this.takePackEvent(event, event.type, work);
         return;
       case 'tagged':
@@ -145,14 +147,17 @@ export class Projection {
         this.known(event, work)?.tag(this.valueOf(event.type, event).name, event.type === 'tagged');
         return;
       case 'forgotten':
-        this.known(event, work)?.forget(this.valueOf('forgotten', event));
+        this.forget(event.checkpoint, work);
+        return;
+      case 'checkpoints-forgotten':
+        for (const id of this.valueOf(event.type, event).checkpoints) this.forget(id, work);
         return;
       case 'aborted':
-        this.stream(event, work).abort(event);
+        this.stream(event, work)?.abort(event);
         return;
       case 'deleted': {
         const stream = this.stream(event, work);
-        if (stream.delete(event)) for (const { pack } of stream.usedPacks()) work.packs.touch(pack);
+        if (stream?.delete(event)) for (const { pack } of stream.usedPacks()) work.packs.touch(pack);
         return;
       }
       case 'opened':
@@ -160,6 +165,7 @@ export class Projection {
       case 'pages':
       case 'sealed': {
         const stream = this.stream(event, work);
+        if (!stream) return;
         const before: string = stream.state;
         stream.take(event);
         if (before !== 'open' || stream.state !== 'sealed') return;
@@ -168,9 +174,11 @@ export class Projection {
     }
   }
 
-  private stream({ checkpoint }: LoggedEvent, work: BatchWork): ImageStream {
+  /** The stream of an event's checkpoint, unless that is forgotten. */
+  private stream({ checkpoint }: LoggedEvent, work: BatchWork): ImageStream | undefined {
     let stream = work.streams.get(checkpoint);
     if (!stream) {
+      if (this.rows.isForgotten.get(checkpoint) !== undefined) return undefined;
       stream = new ImageStream(this.rows, this.codec, work, checkpoint);
       work.streams.set(checkpoint, stream);
     }
@@ -181,6 +189,22 @@ export class Projection {
   private known(event: LoggedEvent, work: BatchWork): ImageStream | undefined {
     const { checkpoint } = event;
     return work.streams.has(checkpoint) || this.rows.image.get(checkpoint) ? this.stream(event, work) : undefined;
+  }
+
+  /** Nothing of it stays but its id. Where several partitions are read, the rest may come before this or behind it. */
+  private forget(id: string, work: BatchWork): void {
+    const { rows } = this;
+    const known = work.streams.get(id) ?? rows.image.get(id);
+    if (known) {
+      const { image } = known;
+      for (const { pack } of rows.packsOfImage.all(image)) work.packs.touch(pack);
+      rows.dropImageDetails(image);
+      rows.dropTags.run(image);
+      rows.dropImage.run(image);
+      work.streams.delete(id);
+    }
+    rows.dropSeals.run(id);
+    rows.forget.run(id);
   }
 
   private takePackEvent(event: LoggedEvent, type: PackEventType, work: BatchWork): void {
@@ -200,8 +224,16 @@ export class Projection {
         for (const move of this.valueOf(type, event).moves) {
           if (rows.packEnd.get(move.to)) continue;
           rows.condemn.run(move.from, partition, offset);
-          if (work.moves.add(move)) work.moved.add(move.from);
+          if (work.moves.add(move, offset)) work.moved.add(move.from);
         }
+        return;
+      case 'packs-forgotten': {
+        const { upTo } = this.valueOf(type, event);
+        for (const statement of rows.forgetPackEnds) statement.run({ partition, upTo: upTo[partition] ?? 0 });
+        work.moves.clear();
+        const forgotten: PacksForgottenAt = { partition, offset, upTo };
+        rows.putMeta.run(PACKS_FORGOTTEN, JSON.stringify(forgotten));
+      }
     }
   }
 
@@ -229,6 +261,7 @@ export class Projection {
 
   private takeSigned(event: LoggedEvent): void {
     const { keyId, algorithm, digest, at, seal, salt, hash } = this.valueOf('signed', event);
+    if (this.rows.isForgotten.get(event.checkpoint) !== undefined) return;
     // Seals that were carried before there was another hash do not name it.
     const origin = salt === undefined ? [null, null] : [salt, hash ?? 'sha256'];
     this.rows.insertSeal.run(event.checkpoint, keyId, algorithm, digest, at, seal, ...origin);
@@ -260,14 +293,4 @@ export class Projection {
       throw storeError('project', this.place, cause);
     }
   }
-}
-
-/** Position up to which a catalog has come. */
-export function positionOf(db: Db): number[] {
-  const rows = db
-    .prepare<[], { partition: number; next: number }>('SELECT partition, next FROM main.log_position')
-    .all();
-  const position = Array.from({ length: Math.max(0, ...rows.map((row) => row.partition + 1)) }, () => 0);
-  for (const { partition, next } of rows) position[partition] = next;
-  return position;
 }

@@ -186,6 +186,11 @@ export class CatalogQueries {
     return this.one<CheckpointRow>('SELECT * FROM checkpoint WHERE id = ?', id);
   }
 
+  /** Whether a checkpoint was deleted or aborted and is forgotten: no other may have its id. */
+  isForgotten(id: string): boolean {
+    return this.one('SELECT 1 FROM forgotten_image WHERE id = ?', id) !== undefined;
+  }
+
   /**
    * The checkpoint that an argument means: a full id, a name or tag (the newest of it), an unambiguous prefix, or `@last`, in that order.
    * StoreError reason `missing` or `ambiguous`. A damaged one is found by its full id when `states` allows it.
@@ -365,12 +370,17 @@ export class CatalogQueries {
     );
   }
 
+  /** Whether there was such a checkpoint that has been removed, collected or not. */
+  private wasRemoved(id: string): boolean {
+    return this.isForgotten(id) || this.get(id)?.state === 'deleted';
+  }
+
   private refuseMissing(argument: string): never {
     throw new StoreError({
       reason: 'missing',
       operation: 'find',
       place: argument === '' ? "''" : argument,
-      problem: 'no such checkpoint',
+      problem: this.wasRemoved(argument) ? 'was removed' : 'no such checkpoint',
       hint: 'ckpt ls shows what there is',
     });
   }

@@ -14,7 +14,8 @@ import { isBefore, type EventLog, type LogPosition } from '../log.js';
 import { processStartTicks } from '../machine.js';
 import { openDatabase, type Db } from '../sqlite.js';
 import type { PagesCodec } from './image-stream.js';
-import { positionOf, Projection } from './projection.js';
+import { positionOf } from './position.js';
+import { Projection } from './projection.js';
 import { catalogSchema, projectedTables } from './schema.js';
 
 let rebuilds = 0;

@@ -39,11 +39,10 @@ export interface ImageRow {
   dedup_position: string | null;
   ended_partition: number | null;
   ended_offset: number | null;
-  forgotten: number;
 }
 
-/** Columns that `forgotten` carries, where they are not null. */
-export const keptColumns = [
+/** What the view `checkpoint` shows beside id, state and damage. */
+const shownColumns = [
   'name',
   'created_at',
   'source',
@@ -65,7 +64,7 @@ export const keptColumns = [
 ] as const satisfies readonly (keyof ImageRow)[];
 
 /** Of a stream that is open: nobody asks who wrote one that has ended. */
-export const writerColumns = [
+const writerColumns = [
   'writer_host',
   'writer_boot_id',
   'writer_pid_namespace',
@@ -77,12 +76,17 @@ export const writerColumns = [
 const imageColumns = [
   'state',
   'damage',
-  ...keptColumns,
+  ...shownColumns,
   ...writerColumns,
   'ended_partition',
   'ended_offset',
-  'forgotten',
 ] as const satisfies readonly (keyof ImageRow)[];
+
+/** Events about packs that are forgotten. */
+export interface PacksBefore {
+  readonly partition: number;
+  readonly upTo: number;
+}
 
 export interface CursorRow {
   readonly next_seq: number;
@@ -122,14 +126,21 @@ export class CatalogRows {
   readonly updateEvent: Statement<Params>;
   readonly insertMove: Statement<Params>;
   readonly movesOf: Statement<[string], { slot: number; slots: number; to_pack: string; to_slot: number }>;
+  readonly forgetPackEnds: readonly Statement<[PacksBefore]>[];
   readonly packEnd: Statement<[string], { partition: number; condemned: number; deleted: number | null }>;
   readonly condemn: Statement<Params>;
   readonly deletePack: Statement<Params>;
   readonly dropPack: Statement<[string]>;
   readonly losePack: Statement<[string]>;
+  /** A pack that was only named, once nobody names it. */
+  readonly dropNamed: Statement<[number]>;
   readonly putTag: Statement<[number, string]>;
   readonly dropTag: Statement<[number, string]>;
   readonly dropTags: Statement<[number]>;
+  readonly isForgotten: Statement<[string], number>;
+  readonly forget: Statement<[string]>;
+  readonly dropImage: Statement<[number]>;
+  readonly dropSeals: Statement<[string]>;
   readonly insertRestore: Statement<Params>;
   readonly insertSeal: Statement<Params>;
   readonly putPosition: Statement<[number, number]>;
@@ -190,8 +201,16 @@ export class CatalogRows {
     this.imagesOfPack = pluck('SELECT image FROM image_pack s JOIN pack_file p USING (pack) WHERE p.id = ?');
     this.pagesEvents = db.prepare('SELECT seq, value, zstd FROM image_event WHERE image = ? AND is_pages');
     this.updateEvent = write('UPDATE image_event SET value = ?, zstd = ? WHERE image = ? AND seq = ?');
-    this.insertMove = write('INSERT INTO pack_move (pack, slot, slots, to_pack, to_slot) VALUES (?, ?, ?, ?, ?)');
+    this.insertMove = write(
+      'INSERT INTO pack_move (pack, slot, slots, to_pack, to_slot, at) VALUES (?, ?, ?, ?, ?, ?)',
+    );
     this.movesOf = db.prepare('SELECT slot, slots, to_pack, to_slot FROM pack_move WHERE pack = ? ORDER BY slot');
+    this.forgetPackEnds = [
+      // Of what was condemned before and deleted since, whoever reads a shortened log sees only that.
+      'UPDATE pack_end SET condemned = deleted WHERE partition = @partition AND condemned < @upTo AND deleted >= @upTo',
+      'DELETE FROM pack_end WHERE partition = @partition AND condemned < @upTo',
+      'DELETE FROM pack_move WHERE at < @upTo',
+    ].map((sql) => db.prepare<[PacksBefore]>(sql));
     this.packEnd = db.prepare('SELECT partition, condemned, deleted FROM pack_end WHERE id = ?');
     this.condemn = write(
       'INSERT INTO pack_end (id, partition, condemned) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING',
@@ -203,10 +222,17 @@ export class CatalogRows {
     this.dropPack = db.prepare(
       'DELETE FROM pack_file WHERE id = ? AND NOT EXISTS (SELECT 1 FROM image_pack s WHERE s.pack = pack_file.pack)',
     );
+    this.dropNamed = db.prepare(
+      'DELETE FROM pack_file WHERE pack = ? AND pages IS NULL AND NOT EXISTS (SELECT 1 FROM image_pack s WHERE s.pack = pack_file.pack)',
+    );
     this.losePack = db.prepare('UPDATE pack_file SET pages = NULL WHERE id = ?');
     this.putTag = db.prepare('INSERT OR IGNORE INTO image_tag (image, name) VALUES (?, ?)');
     this.dropTag = db.prepare('DELETE FROM image_tag WHERE image = ? AND name = ?');
     this.dropTags = db.prepare('DELETE FROM image_tag WHERE image = ?');
+    this.isForgotten = pluck('SELECT 1 FROM forgotten_image WHERE id = ?');
+    this.forget = db.prepare('INSERT OR IGNORE INTO forgotten_image (id) VALUES (?)');
+    this.dropImage = db.prepare('DELETE FROM image WHERE image = ?');
+    this.dropSeals = db.prepare('DELETE FROM seal WHERE checkpoint_id = ?');
     this.insertRestore = write(
       // First that it was asked for or that it runs, later how it ended; a repeated event changes nothing.
       `INSERT INTO restore (restore_id, checkpoint_id, at, host, pid, result) VALUES (?, ?, ?, ?, ?, ?)

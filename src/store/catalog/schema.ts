@@ -125,8 +125,8 @@ const second: Migration = (db) => {
     ALTER TABLE image ADD COLUMN ended_offset INTEGER;
     ALTER TABLE image ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
 
-    -- Packs that have been condemned, at which offset of which partition, and those deleted since. A row stays for ever: wherever such
-    -- a pack turns up again, it is not taken in.
+    -- Packs that have been condemned, at which offset of which partition, and those deleted since. A row stays until packs are
+    -- forgotten: wherever such a pack turns up again, it is not taken in.
     CREATE TABLE pack_end (
       id TEXT PRIMARY KEY, partition INTEGER NOT NULL, condemned INTEGER NOT NULL, deleted INTEGER
     ) STRICT, WITHOUT ROWID;
@@ -153,6 +153,20 @@ const fourth: Migration = (db) => {
   db.exec(`
     ALTER TABLE seal ADD COLUMN hash TEXT;
     UPDATE seal SET hash = 'sha256' WHERE salt IS NOT NULL;
+  `);
+};
+
+const fifth: Migration = (db) => {
+  db.exec(`
+    -- Ids of checkpoints that were deleted or aborted and are forgotten: nothing that the log still says of them is heard.
+    CREATE TABLE forgotten_image (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+    INSERT INTO forgotten_image SELECT id FROM image WHERE forgotten;
+    DELETE FROM seal WHERE checkpoint_id IN (SELECT id FROM forgotten_image);
+    DELETE FROM image_tag WHERE image IN (SELECT image FROM image WHERE forgotten);
+    DELETE FROM image WHERE forgotten;
+    ALTER TABLE image DROP COLUMN forgotten;
+    -- Where the move stands in the log.
+    ALTER TABLE pack_move ADD COLUMN at INTEGER NOT NULL DEFAULT 0;
   `);
 };
 
@@ -192,7 +206,7 @@ const recordTypes: readonly (readonly [string, number])[] = [
 /** "ckpC" */
 export const catalogSchema: SqliteSchema = {
   applicationId: 0x636b7043,
-  migrations: [first, second, third, fourth],
+  migrations: [first, second, third, fourth, fifth],
   synchronous: 'NORMAL',
 };
 
@@ -211,5 +225,6 @@ export const projectedTables = [
   'pack_move',
   'restore',
   'seal',
+  'forgotten_image',
   'image',
 ] as const;

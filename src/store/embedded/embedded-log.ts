@@ -24,9 +24,9 @@ const SHRINK_CHECKPOINTS = 16;
 
 const knownTypes: ReadonlySet<string> = new Set(eventTypes);
 
-/** All other types are JSON, kept readable. */
-function isBinary(type: EventType): boolean {
-  return type === 'record' || type === 'pages';
+/** All other types are JSON, kept readable; a long list of ids is not read by anybody. */
+function isCompressed(type: EventType): boolean {
+  return type === 'record' || type === 'pages' || type === 'checkpoints-forgotten';
 }
 
 interface EventRow {
@@ -77,7 +77,7 @@ export class EmbeddedLog implements EventLog {
     );
     this.select = db.prepare('SELECT * FROM event WHERE offset >= ? AND offset < ? ORDER BY offset');
     this.aborted = db
-      .prepare("SELECT offset FROM event WHERE checkpoint = ? AND type = 'aborted' LIMIT 1")
+      .prepare("SELECT offset FROM event WHERE checkpoint = ? AND seq < 0 AND type = 'aborted' LIMIT 1")
       .pluck() as Statement<[string], number>;
     this.last = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'event'").pluck() as Statement<[], number>;
     this.opened = this.readOpened() ?? this.writeOpened(newLogOpened(pageHash));
@@ -97,7 +97,7 @@ export class EmbeddedLog implements EventLog {
     const transaction = this.db.transaction(() => {
       if (numbered && this.aborted.get(checkpoint) !== undefined) this.refuseFenced(checkpoint);
       for (const { seq, type, value } of events) {
-        const stored = isBinary(type) ? storeValue(value) : { value, zstd: 0 };
+        const stored = isCompressed(type) ? storeValue(value) : { value, zstd: 0 };
         this.insert.run(checkpoint, seq, type, EVENT_SCHEMA, stored.value, stored.zstd);
       }
     });
@@ -122,13 +122,24 @@ export class EmbeddedLog implements EventLog {
     }
   }
 
-  async shrink(checkpoints: readonly string[]): Promise<void> {
-    // The numbered ones are found by the index `event_stream`: a search for the others would read the whole log for each checkpoint.
-    const drop = this.db.prepare('DELETE FROM event WHERE checkpoint = ? AND seq >= 0');
+  async shrink(checkpoints: readonly string[], packsBefore: LogPosition = []): Promise<void> {
+    // Two partial indexes find them, one each.
+    const numbered = this.db.prepare<[string]>('DELETE FROM event WHERE checkpoint = ? AND seq >= 0');
+    const others = this.db.prepare<[string]>(
+      `DELETE FROM event WHERE checkpoint = ? AND seq < 0 AND type NOT IN ('aborted', 'restored', 'forgotten')`,
+    );
+    const drop = (id: string): void => {
+      numbered.run(id);
+      others.run(id);
+    };
+    const aboutPacks = this.db.prepare<[string, number]>(
+      "DELETE FROM event WHERE checkpoint = ? AND seq < 0 AND offset < ? AND type GLOB 'packs-*'",
+    );
     guarded('shrink', this.place, () => {
+      aboutPacks.run(this.opened.logId, packsBefore[0] ?? 0);
       for (let at = 0; at < checkpoints.length; at += SHRINK_CHECKPOINTS) {
         const some = checkpoints.slice(at, at + SHRINK_CHECKPOINTS);
-        this.db.transaction(() => some.forEach((id) => drop.run(id))).immediate();
+        this.db.transaction(() => some.forEach(drop)).immediate();
       }
       giveBack(this.db);
     });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Schema of log.db. Rows of `event` are only ever added, but for the numbered events of a forgotten stream, which go; `offset` ascends and is never given twice (AUTOINCREMENT), also
-// when the last rows have gone. A `value` with `zstd` = 1 is compressed, see stored-value.ts. `pack` is what the packs topic is elsewhere: the names of the pack files, in order of arrival.
+// Schema of log.db. Rows of `event` are only ever added, but for those of forgotten checkpoints, which go; `offset` ascends and is never
+// given twice (AUTOINCREMENT), also when the last rows have gone. A `value` with `zstd` = 1 is compressed, see stored-value.ts. `pack` is what the packs topic is elsewhere: the names of the pack files, in order of arrival.
 import type { Migration, SqliteSchema } from '../sqlite.js';
 
 const first: Migration = (db) => {
@@ -28,5 +28,13 @@ const first: Migration = (db) => {
   `);
 };
 
+/** Whatever is said about a checkpoint outside of its stream is found by its id, `aborted` and what may go. */
+const second: Migration = (db) => {
+  db.exec(`
+    CREATE INDEX event_outside ON event (checkpoint) WHERE seq < 0;
+    DROP INDEX event_aborted;
+  `);
+};
+
 /** "ckpL" */
-export const logSchema: SqliteSchema = { applicationId: 0x636b704c, migrations: [first], synchronous: 'FULL' };
+export const logSchema: SqliteSchema = { applicationId: 0x636b704c, migrations: [first, second], synchronous: 'FULL' };

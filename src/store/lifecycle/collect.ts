@@ -3,10 +3,11 @@
 // Collecting: gives back what nobody needs any more, while others write and read. No clock decides anything; the order of events does
 // (docs/lifecycle.md has the argument). In turn:
 //
-//   forget     deleted and aborted checkpoints that no lease may still be reading: `forgotten`
+//   forget     deleted and aborted checkpoints that no lease may still be reading: `checkpoints-forgotten`
 //   condemn    packs that nobody uses and whose writer is done: `packs-condemned`
 //   rewrite    packs less than half in use: their pages into new packs, `packs-moved`
 //   delete     condemned packs that nobody uses, once every stream and lease that began before has ended: `packs-deleted`, then the files
+//   forget     what was said about packs, when nothing is left: `packs-forgotten`
 //   give back  streams forgotten from the log, files that no pack has, free pages of the databases, empty folders
 //
 // A crash at any point leaves something for the next time, never something to be repaired.
@@ -18,8 +19,10 @@ import type { Store } from '../store.js';
 import type { HeldLease, Leases } from './leases.js';
 import { rewritePacks } from './rewrite.js';
 
-/** Pack ids of one event. */
-const PACKS_PER_EVENT = 5000;
+/** Ids of packs or checkpoints in one event. */
+const IDS_PER_EVENT = 5000;
+
+type BulkEvent = 'checkpoints-forgotten' | 'packs-condemned' | 'packs-deleted';
 
 export interface CollectEnvironment {
   readonly store: Store;
@@ -36,7 +39,7 @@ export interface CollectOptions {
 }
 
 export interface CollectReport {
-  /** Checkpoints whose records and page maps went. */
+  /** Checkpoints of which nothing is left. */
   readonly forgotten: number;
   readonly condemned_packs: number;
   /** Packs whose pages were moved to others. */
@@ -93,6 +96,7 @@ class Collection {
     const condemned = await this.condemn();
     const moved = this.options.rewrite === false ? nothingMoved : await this.rewrite();
     const deleted = await this.delete();
+    await this.forgetPacks();
     await this.giveBack();
     return {
       forgotten: forgotten.done,
@@ -114,11 +118,10 @@ class Collection {
     const ready = ended.filter(
       ({ partition, offset }) => !held.some((lease) => beganBefore(lease.position, partition, offset)),
     );
-    for (const { id, row } of ready) {
-      this.env.signal?.throwIfAborted();
-      await store.log.append([outsideEvent('forgotten', id, { at: this.at, row })]);
-    }
-    await store.catchUp();
+    await this.say(
+      'checkpoints-forgotten',
+      ready.map(({ id }) => id),
+    );
     const waiting = ended.length - ready.length;
     return { done: ready.length, waiting, for: waiting > 0 ? held.map(({ what }) => what) : [] };
   }
@@ -182,20 +185,32 @@ class Collection {
     if (gone.length > 0) await packs.remove(gone);
   }
 
+  /** Where packs are a topic that many read, what is said about them has to stay. */
+  private async forgetPacks(): Promise<void> {
+    const { life, log } = this.store;
+    const upTo = log.kind === 'embedded' ? life.emptiedAt() : undefined;
+    if (!upTo) return;
+    await log.append([outsideEvent('packs-forgotten', log.opened.logId, { at: this.at, upTo })]);
+    await this.store.catchUp();
+  }
+
   private async giveBack(): Promise<void> {
     const { store, env } = this;
     const { life, log } = store;
     // Files of deleted packs may still be read under leases of this machine, when another one has deleted them.
     if (env.leases.held().length === 0) await log.packs.sweep((id, stream) => life.mayGo(id, stream));
-    await log.shrink(life.forgotten());
+    await log.shrink(life.forgotten(), life.packsForgotten()?.upTo ?? []);
     store.giveBack();
   }
 
-  private async say(type: 'packs-condemned' | 'packs-deleted', packs: readonly string[]): Promise<void> {
+  private async say(type: BulkEvent, ids: readonly string[]): Promise<void> {
     const { log } = this.store;
-    for (let at = 0; at < packs.length; at += PACKS_PER_EVENT) {
-      const some = packs.slice(at, at + PACKS_PER_EVENT);
-      await log.append([outsideEvent(type, log.opened.logId, { at: this.at, packs: some })]);
+    for (let at = 0; at < ids.length; at += IDS_PER_EVENT) {
+      this.env.signal?.throwIfAborted();
+      const some = ids.slice(at, at + IDS_PER_EVENT);
+      const value =
+        type === 'checkpoints-forgotten' ? { at: this.at, checkpoints: some } : { at: this.at, packs: some };
+      await log.append([outsideEvent(type, log.opened.logId, value)]);
     }
     await this.store.catchUp();
   }

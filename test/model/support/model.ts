@@ -103,6 +103,7 @@ export class Model {
     [2, 'damage, ingested again', this.damageAndIngest],
     [2, 'damage, repaired', this.damageAndRepair],
     [1, 'look', this.look],
+    [2, 'everything removed', this.removeEverything],
   ];
 
   // ---- steps
@@ -168,6 +169,21 @@ export class Model {
 
   private async collect(): Promise<void> {
     this.collected(await this.any().collect());
+  }
+
+  /** What was said about packs is forgotten then, while others have the store open. Sometimes it crashes on the way there. */
+  private async removeEverything(): Promise<void> {
+    const forgotten = async (): Promise<number | undefined> => {
+      await this.open[0]?.refresh();
+      return this.open[0] && storeOf(this.open[0]).life.packsForgotten()?.offset;
+    };
+    const before = await forgotten();
+    for (const id of [...this.kept.keys()]) await this.removeOne(id);
+    if (this.random.below(2) === 0) await this.crashInCollect();
+    await this.collect();
+    if ((await forgotten()) !== before) this.count('packs forgotten');
+    if (this.random.below(2) === 0) await this.rebuild();
+    await this.ingest();
   }
 
   private collected({ rewritten_packs, deleted_packs, forgotten }: CollectReport): void {

@@ -4,7 +4,14 @@
 import { createHash } from 'node:crypto';
 import type { PagesInfo } from '../../../src/codec/native.js';
 import { EventChain } from '../../../src/format/chain.js';
-import { encodeValue, SEQ_OUTSIDE, type EventMessage, type Opened, type Sealed } from '../../../src/format/events.js';
+import {
+  encodeValue,
+  outsideEvent,
+  SEQ_OUTSIDE,
+  type EventMessage,
+  type Opened,
+  type Sealed,
+} from '../../../src/format/events.js';
 import {
   CTX_CKPT,
   encodeCr2Hdr,
@@ -300,6 +307,11 @@ export function deleted(checkpoint: string): EventMessage {
     seq: SEQ_OUTSIDE,
     value: encodeValue('deleted', { at: '2026-01-01T00:00:00.000Z' }),
   };
+}
+
+/** Carried under the log's id. */
+export function forgotten(logId: string, checkpoints: readonly string[]): EventMessage {
+  return outsideEvent('checkpoints-forgotten', logId, { at: '2026-01-01T00:00:00.000Z', checkpoints });
 }
 
 /** A small image with a bit of everything. */
