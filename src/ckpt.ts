@@ -16,10 +16,9 @@ import type {
   WorkOptions,
 } from './ckpt-options.js';
 import { loadCodec, pageIdentity, type Codec, type ImageSummary } from './codec/native.js';
-import { copySource, ingestCopy } from './copy.js';
+import type { CopyOrigin } from './copy.js';
 import { CkptError } from './format/errors.js';
-import { outsideEvent, type EventMessage } from './format/events.js';
-import type { Restored } from './format/events.js';
+import { outsideEvent, type EventMessage, type Restored } from './format/events.js';
 import { digestImage } from './ingest/digest.js';
 import type { IngestResult } from './ingest/ingest.js';
 import { Intake } from './intake.js';
@@ -86,8 +85,7 @@ export class Ckpt {
     this.#trust = new Trust(store, codec, this.#leases, (what, work) => this.#leased(what, work));
     const keyring = options.keys === undefined ? undefined : new Keyring(options.keys);
     this.#seals = new StoreSeals(store, codec, keyring, () => this.#rebuildEnvironment());
-    const [trust, seals] = [this.#trust, this.#seals];
-    this.#intake = new Intake({ store, codec, index: trust.index, trust, seals, options });
+    this.#intake = new Intake({ store, codec, trust: this.#trust, seals: this.#seals, options });
   }
 
   /** Opens a store and brings its catalog up to the end of its log. StoreError. */
@@ -140,7 +138,7 @@ export class Ckpt {
   }
 
   /** What an image would come to in this store, without keeping it. */
-  async digest(fd: number, options: WorkOptions = {}): Promise<ImageSummary> {
+  async digest(fd: number, options: WorkOptions = {}): Promise<Pick<ImageSummary, 'digest' | 'bytes' | 'pages'>> {
     return digestImage(fd, { codec: this.codec, log: this.store.log, ...this.#threads(), ...options });
   }
 
@@ -325,8 +323,8 @@ export class Ckpt {
   }
 
   /** The page map of an image by its full id: runs of pages that are zero, new with this checkpoint, or stored before it. */
-  pageKinds(id: string): Iterable<KindRun> {
-    return this.store.looks.kinds(id);
+  pageKinds(id: string): Promise<Iterable<KindRun>> {
+    return promised(() => this.store.looks.kinds(id));
   }
 
   /** What differs between two checkpoints: mappings, pages, registers. */
@@ -437,16 +435,19 @@ export class Ckpt {
    */
   async copyTo(other: Ckpt, id: string, options: WorkOptions = {}): Promise<{ id: string; copied: boolean }> {
     const row = await this.find(id);
-    const { catalog } = other.store;
-    const known = catalog.get(row.id);
-    if (known?.state === 'sealed') return { id: row.id, copied: false };
-    const isFree = known === undefined && !catalog.isForgotten(row.id);
-    const fill = (fd: number): Promise<void> => this.export(row.id, fd, options);
-    const sign = await this.#seals.signCopy(row, other.#seals);
-    const env = { ...(await other.#intake.environment({})), sign };
-    const copy = await ingestCopy(this.codec, fill, copySource(row, isFree), env);
-    for (const tag of await this.tagsOf(row.id)) await other.tag(copy.id, tag);
-    return { id: copy.id, copied: true };
+    return other.takeCopy(row, async () => ({
+      fill: (fd) => this.export(row.id, fd, options),
+      tags: await this.tagsOf(row.id),
+      seals: { ...this.hashing, seals: this.store.catalog.sealsOf(row.id) },
+      isBelieved: await this.#seals.isBelieved(row),
+    }));
+  }
+
+  /** Takes in a copy of a checkpoint of another store; `origin` is asked only when it is not here yet. */
+  async takeCopy(row: CheckpointRow, origin: () => Promise<CopyOrigin>): Promise<{ id: string; copied: boolean }> {
+    const { tags, ...copy } = await this.#intake.takeCopy(row, origin);
+    for (const tag of tags) await this.tag(copy.id, tag);
+    return copy;
   }
 
   // ---- seals
@@ -486,6 +487,7 @@ export class Ckpt {
   logEvents(filter: LogEventFilter = {}, follow?: AbortSignal): AsyncGenerator<LogEventView> {
     return viewEvents(this.store, this.codec, filter, follow);
   }
+
   /** End of the log now, per partition: where logEvents() may begin. */
   logEnd(): Promise<readonly number[]> {
     return this.store.log.end();

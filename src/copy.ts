@@ -6,7 +6,15 @@ import { closeSync } from 'node:fs';
 import type { Codec } from './codec/native.js';
 import { CkptError } from './format/errors.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
+import type { OriginSeals } from './store-seals.js';
 import type { CheckpointRow } from './store/index.js';
+
+/** Where a copy comes from. */
+export interface CopyOrigin extends OriginSeals {
+  /** Writes the image. */
+  readonly fill: (fd: number) => Promise<void>;
+  readonly tags: readonly string[];
+}
 
 /** What the copy keeps of the original beside the image. */
 export function copySource(row: CheckpointRow, keepId: boolean): Omit<IngestSource, 'fd' | 'stream'> {

@@ -3,18 +3,17 @@
 // The way into a store: live tasks and images from elsewhere.
 import type { CkptOptions, IngestOptions, SaveOptions, SaveResult, WorkOptions } from './ckpt-options.js';
 import type { Codec } from './codec/native.js';
-import type { DedupIndex } from './dedup-index.js';
+import { copySource, ingestCopy, type CopyOrigin } from './copy.js';
 import { CkptError } from './format/errors.js';
 import { ingestImages, type IngestEnvironment, type IngestResult, type IngestSource } from './ingest/ingest.js';
 import { imageOf, TaskCheckpoint } from './ingest/task-checkpoint.js';
 import type { StoreSeals } from './store-seals.js';
-import type { Store } from './store/index.js';
+import type { CheckpointRow, Store } from './store/index.js';
 import type { Trust } from './trust.js';
 
 export interface IntakeParts {
   readonly store: Store;
   readonly codec: Codec;
-  readonly index: DedupIndex;
   readonly trust: Trust;
   readonly seals: StoreSeals;
   readonly options: Pick<CkptOptions, 'level' | 'threads'>;
@@ -57,9 +56,25 @@ export class Intake {
     await this.parts.trust.heal();
   }
 
+  /** Under the same id, or, where that was aborted or deleted here, a new one. The tags have yet to be put. */
+  async takeCopy(
+    row: CheckpointRow,
+    origin: () => Promise<CopyOrigin>,
+  ): Promise<{ id: string; copied: boolean; tags: readonly string[] }> {
+    const { codec, seals, store } = this.parts;
+    const known = store.catalog.get(row.id);
+    if (known?.state === 'sealed') return { id: row.id, copied: false, tags: [] };
+    const isFree = known === undefined && !store.catalog.isForgotten(row.id);
+    const from = await origin();
+    const env = { ...(await this.environment({})), sign: seals.signCopy(row.id, from) };
+    const { id } = await ingestCopy(codec, from.fill, copySource(row, isFree), env);
+    return { id, copied: true, tags: from.tags };
+  }
+
   /** What ingestImages() works with. */
   async environment(options: WorkOptions): Promise<IngestEnvironment> {
-    const { store, codec, index, seals } = this.parts;
+    const { store, codec, trust, seals } = this.parts;
+    const { index } = trust;
     const { level, threads } = this.parts.options;
     await store.abortStale();
     return {

@@ -36,6 +36,8 @@ export interface LogEventFilter {
   readonly type?: EventType;
   /** Only events from this position on, per partition; default: from the beginning. */
   readonly from?: LogPosition;
+  /** Only events before this position; default: to the end. Not for those who follow. */
+  readonly to?: LogPosition;
 }
 
 /** An event in words: `value` is the JSON of those that have one, else counts. */
@@ -98,7 +100,7 @@ export async function* viewEvents(
 ): AsyncGenerator<LogEventView> {
   let from: LogPosition = filter.from ?? [];
   for (;;) {
-    for await (const { events, next } of store.log.read(from)) {
+    for await (const { events, next } of store.log.read(from, filter.to)) {
       for (const event of events) if (fits(event, filter)) yield viewOf(event, codec);
       from = next;
     }

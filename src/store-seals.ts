@@ -82,6 +82,14 @@ export function originOf({ salt, hash }: Pick<SealEntry, 'salt' | 'hash'>): LogH
 /** With these the digest of an image can be computed elsewhere. */
 export type LogHashing = Pick<LogOpened, 'hash' | 'salt'>;
 
+/** Who stands for a checkpoint of another store. */
+export interface OriginSeals {
+  /** Its seals, and what the pages of that store's log are hashed with. */
+  readonly seals: LogHashing & { readonly seals: readonly SealFacts[] };
+  /** By the keys of whoever copies. */
+  readonly isBelieved: boolean;
+}
+
 export class StoreSeals {
   readonly #proved = new Set<string>();
 
@@ -158,25 +166,21 @@ export class StoreSeals {
   }
 
   /**
-   * The seals of a checkpoint as a copy of it carries them into another log. They hold for the id that they were made for. A copy is
-   * sealed anew only when the original is believed: copying makes nothing better.
+   * The seals of a checkpoint of another store as a copy of it carries them into this log. They hold for the id that they were made for. A copy
+   * is sealed anew only when the original is believed: copying makes nothing better.
    */
-  async signCopy(
-    row: SealSubject,
-    other: StoreSeals,
-  ): Promise<(id: string, digest: string) => readonly EventMessage[]> {
-    const believed = await this.isBelieved(row);
+  signCopy(
+    original: string,
+    { seals, isBelieved }: OriginSeals,
+  ): (id: string, digest: string) => readonly EventMessage[] {
     const here = this.store.log.opened;
-    const there = other.store.log.opened;
-    const seals = this.store.catalog
-      .sealsOf(row.id)
-      .map(({ key_id: keyId, algorithm, digest, at, seal, ...origin }) => {
-        const { salt, hash } = originOf(origin) ?? here;
-        return { ...{ keyId, algorithm, digest, at, seal }, ...(salt === there.salt ? {} : { salt, hash }) };
-      });
+    const carried = seals.seals.map(({ key_id: keyId, algorithm, digest, at, seal, ...origin }) => {
+      const { salt, hash } = originOf(origin) ?? seals;
+      return { ...{ keyId, algorithm, digest, at, seal }, ...(salt === here.salt ? {} : { salt, hash }) };
+    });
     return (id, digest) => [
-      ...(id === row.id ? seals.map((seal) => outsideEvent('signed', id, seal)) : []),
-      ...(believed ? other.sign(id, digest) : []),
+      ...(id === original ? carried.map((seal) => outsideEvent('signed', id, seal)) : []),
+      ...(isBelieved ? this.sign(id, digest) : []),
     ];
   }
 

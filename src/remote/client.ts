@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { CkptError, type ErrorKind } from '../format/errors.js';
 import { isLoopback } from '../service/listen-address.js';
@@ -113,12 +114,41 @@ export class RemoteClient {
     return parseExactly(await this.#text(message)) as T;
   }
 
+  /**
+   * The lines of an answer (application/x-ndjson), each as soon as it is there. An answer that is cut ends in an error; whether it is whole, its
+   * last line says. CkptError.
+   */
+  async *lines<T>(path: string, extras: RequestExtras = {}): AsyncGenerator<T> {
+    const message = await this.open(path, extras);
+    const lines = createInterface({ input: message.setEncoding('utf8'), crlfDelay: Infinity });
+    try {
+      for await (const text of lines) {
+        const line = parseExactly(text) as T | { readonly problem: LateProblem };
+        if (isProblem(line)) throw this.#errorOf(line.problem, line.problem.status ?? 500);
+        yield line;
+      }
+    } catch (cause) {
+      if (cause instanceof CkptError) throw cause;
+      if (extras.signal?.aborted) throw new CkptError('cancelled', 'interrupted', undefined, { cause });
+      throw this.cut(cause);
+    } finally {
+      lines.close();
+      message.destroy();
+    }
+    if (!message.complete) throw this.cut();
+  }
+
+  /** An answer did not come to its end. */
+  cut(cause?: unknown): CkptError {
+    return new CkptError('failed', `${this.url}: the answer was cut`, undefined, { cause });
+  }
+
   async #text(message: IncomingMessage): Promise<string> {
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of message as AsyncIterable<Buffer>) chunks.push(chunk);
     } catch (cause) {
-      throw new CkptError('failed', `${this.url}: the answer was cut`, undefined, { cause });
+      throw this.cut(cause);
     }
     return Buffer.concat(chunks).toString();
   }
@@ -136,11 +166,22 @@ export class RemoteClient {
     } catch {
       // Not a service of ours, or cut: the status has to do.
     }
+    return this.#errorOf(problem, status);
+  }
+
+  #errorOf(problem: Problem, status: number): CkptError {
     const name = problem.type?.replace('/v1/problems/', '');
     const kind = name === 'invalid-image' || name === 'damaged' ? 'damaged' : (kinds[status] ?? 'failed');
     const words = problem.detail ?? problem.title ?? `HTTP status ${String(status)}`;
     return new CkptError(kind, `${this.url}: ${words}`, problem.hint);
   }
+}
+
+/** A problem document in the last line of an answer that had begun. */
+type LateProblem = Problem & { readonly status?: number };
+
+function isProblem(line: unknown): line is { readonly problem: LateProblem } {
+  return typeof line === 'object' && line !== null && 'problem' in line;
 }
 
 function targetOf({ url, token, caFile }: RemoteOptions): RequestOptions & { readonly secure: boolean } {

@@ -5,23 +5,19 @@
 import { randomUUID } from 'node:crypto';
 import { constants, createReadStream, openSync } from 'node:fs';
 import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { hostname } from 'node:os';
 import type {
-  CheckpointFilter,
   CheckpointRow,
   Ckpt,
   ExportOptions,
   IngestOptions,
   IngestResult,
-  RecordEntry,
   RestartedTask,
   RestartOptions,
   SaveOptions,
   SaveResult,
-  SqlAnswer,
-  SqlValue,
-  StoreSizes,
-  VmaEntry,
+  WorkOptions,
 } from '../ckpt.js';
 import { loadCodec } from '../codec/native.js';
 import { CkptError } from '../format/errors.js';
@@ -33,13 +29,13 @@ import { RemoteClient, type RemoteOptions } from './client.js';
 import { Keyring } from '../seals/keyring.js';
 import { viewSeals, type SealView } from '../store-seals.js';
 import { receiveImage } from './image-transfer.js';
+import { RemoteLooks } from './remote-looks.js';
 import { passSealed, sealedDigest, type RemoteSeals, type SealedDigest } from './sealed-image.js';
 
 /** What a store offers, without what is private to one on this machine. */
 export type CkptFace = Pick<Ckpt, keyof Ckpt>;
 
 const imageType = 'application/octet-stream';
-const PAGE = 1000;
 
 /** A store behind a service. `doing` is the command, for what it cannot do. CkptError `usage` for a bad address. */
 export function openRemote(options: RemoteOptions, doing: string): CkptFace {
@@ -65,20 +61,17 @@ export function notHere(doing: string): CkptError {
   );
 }
 
-class RemoteCkpt implements Partial<CkptFace> {
+class RemoteCkpt extends RemoteLooks implements Partial<CkptFace> {
   readonly #codec = loadCodec();
 
   readonly #keyring: Keyring | undefined;
 
   constructor(
-    private readonly client: RemoteClient,
+    client: RemoteClient,
     private readonly options: RemoteOptions,
   ) {
+    super(client);
     this.#keyring = options.keys === undefined ? undefined : new Keyring(options.keys);
-  }
-
-  get dir(): string {
-    return this.client.url;
   }
 
   async refresh(): Promise<void> {
@@ -89,118 +82,10 @@ class RemoteCkpt implements Partial<CkptFace> {
     // Nothing is open between requests.
   }
 
-  find(argument: string): Promise<CheckpointRow> {
-    return this.client.json<RemoteRow>(`/v1/checkpoints/${encodeURIComponent(argument)}`).then(rowOf);
-  }
-
-  /** Only what is whole: the service shows no other. */
-  findRemovable(argument: string): Promise<CheckpointRow> {
-    return this.find(argument);
-  }
-
-  /** Page by page; by filters and in other orders at once, of which there is a most. */
-  async list(options: Parameters<Ckpt['list']>[0] = {}): Promise<CheckpointRow[]> {
-    const { columns: _all, ...asked } = options;
-    const usual = { order: 'created', reverse: false };
-    if (Object.entries(asked).some(([key, value]) => value !== usual[key as keyof typeof usual])) {
-      const found = await this.client.json<{ checkpoints: CheckpointRow[] }>('/v1/checkpoints/search', {
-        method: 'POST',
-        json: asked,
-      });
-      return found.checkpoints.map(({ damage, state, ...row }) => ({ ...rowOf(row), state, damage }));
-    }
-    const all: CheckpointRow[] = [];
-    let after: string | undefined;
-    do {
-      const page = await this.#page({ limit: PAGE, ...(after === undefined ? {} : { after }) });
-      all.push(...page.checkpoints.map(rowOf));
-      after = page.next ?? undefined;
-    } while (after !== undefined);
-    return all;
-  }
-
-  async page({ newestFirst, ...filter }: CheckpointFilter): Promise<CheckpointRow[]> {
-    return (await this.#page({ ...filter, order: newestFirst ? 'newest' : 'oldest' })).checkpoints.map(rowOf);
-  }
-
-  #page(
-    query: Readonly<Record<string, string | number | undefined>>,
-  ): Promise<{ checkpoints: RemoteRow[]; next: string | null }> {
-    return this.client.json('/v1/checkpoints', { query });
-  }
-
-  async mappings(id: string): Promise<VmaEntry[]> {
-    const { mappings } = await this.client.json<{ mappings: RemoteMapping[] }>(`/v1/checkpoints/${id}/maps`);
-    return mappings.map(({ start_hex, end_hex, file_offset, ...rest }) => ({
-      ...rest,
-      start_addr: BigInt(`0x${start_hex}`),
-      end_addr: BigInt(`0x${end_hex}`),
-      file_offset: file_offset === null ? null : BigInt(file_offset),
-    }));
-  }
-
-  async records(id: string): Promise<RecordEntry[]> {
-    return (await this.client.json<{ records: RecordEntry[] }>(`/v1/checkpoints/${id}/records`)).records;
-  }
-
-  async tasks(id: string): ReturnType<Ckpt['tasks']> {
-    const { tasks } = await this.client.json<{ tasks: RemoteTask[] }>(`/v1/checkpoints/${id}/tasks`);
-    return tasks.map((task) => ({
-      ...task,
-      threads: task.threads.map((thread) => ({
-        ...thread,
-        vector: thread.vector === null ? null : Buffer.from(thread.vector, 'hex'),
-      })),
-    }));
-  }
-
-  diff(a: string, b: string): ReturnType<Ckpt['diff']> {
-    return this.client.json(`/v1/checkpoints/${encodeURIComponent(a)}/diff/${encodeURIComponent(b)}`);
-  }
-
-  async series(): ReturnType<Ckpt['series']> {
-    return (await this.client.json<{ series: Awaited<ReturnType<Ckpt['series']>> }>('/v1/series')).series;
-  }
-
-  async growth(by: Parameters<Ckpt['growth']>[0]): ReturnType<Ckpt['growth']> {
-    return (await this.client.json<{ growth: Awaited<ReturnType<Ckpt['growth']>> }>('/v1/growth', { query: { by } }))
-      .growth;
-  }
-
-  stats(): Promise<StoreSizes> {
-    return this.client.json('/v1/stats');
-  }
-
-  async sqlBatches(query: string): Promise<SqlAnswer> {
-    const answer = await this.client.json<{ columns: string[]; rows: SqlValue[][]; truncated: boolean }>('/v1/sql', {
-      method: 'POST',
-      json: { query },
-    });
-    if (answer.truncated) {
-      throw new CkptError('failed', 'sql: there are more rows than the service answers', 'add a LIMIT to the query');
-    }
-    // As the local one does, whole numbers come as bigint; JSON has no other mark for them.
-    const rows = answer.rows.map((row) =>
-      row.map((value) => (Number.isInteger(value) ? BigInt(value as number) : value)),
-    );
-    return { columns: answer.columns, batches: once(rows) };
-  }
-
-  async sql(query: string): Promise<{ columns: readonly string[]; rows: SqlValue[][] }> {
-    const { columns, batches } = await this.sqlBatches(query);
-    const rows: SqlValue[][] = [];
-    for await (const batch of batches) for (const row of batch) rows.push([...row]);
-    return { columns, rows };
-  }
-
   async remove(id: string): Promise<void> {
     const row = await this.find(id);
     const answer = await this.client.open(`/v1/checkpoints/${row.id}`, { method: 'DELETE' });
     answer.resume();
-  }
-
-  async tagsOf(id: string): Promise<string[]> {
-    return (await this.client.json<{ tags: string[] }>(`/v1/checkpoints/${id}/tags`)).tags;
   }
 
   async tag(id: string, name: string, remove = false): Promise<void> {
@@ -224,6 +109,52 @@ class RemoteCkpt implements Partial<CkptFace> {
   verify(id?: string, { signal }: Parameters<Ckpt['verify']>[1] = {}): ReturnType<Ckpt['verify']> {
     const json = id === undefined ? {} : { id };
     return this.client.json('/v1/verify', { method: 'POST', json, ...(signal ? { signal } : {}) });
+  }
+
+  repair({ signal }: Parameters<Ckpt['repair']>[0] = {}): ReturnType<Ckpt['repair']> {
+    return this.client.json('/v1/repair', { method: 'POST', ...(signal ? { signal } : {}) });
+  }
+
+  async rebuild(): Promise<void> {
+    await this.client.json('/v1/rebuild', { method: 'POST' });
+  }
+
+  async abort(id: string, { writerIsDead = false }: Parameters<Ckpt['abort']>[1] = {}): Promise<string> {
+    const json = { writer_is_dead: writerIsDead };
+    const path = `/v1/checkpoints/${encodeURIComponent(id)}/abort`;
+    return (await this.client.json<{ id: string }>(path, { method: 'POST', json })).id;
+  }
+
+  /** Zeros take no room where the descriptor is a file. */
+  async core(id: string, fd: number, { signal, onProgress }: WorkOptions = {}): Promise<number> {
+    const answer = await this.client.open(`/v1/checkpoints/${id}/core`, signal ? { signal } : {});
+    return receiveImage(answer, fd, onProgress, signal, true);
+  }
+
+  /** Into a store on this machine. What keys here do not believe is not sealed there. */
+  async copyTo(other: Ckpt, id: string, options: WorkOptions = {}): ReturnType<Ckpt['copyTo']> {
+    const row = await this.find(id);
+    return other.takeCopy(row, async () => {
+      const seals = await this.#seals(row.id);
+      const wanted = this.#believed(row, seals);
+      const fill = (fd: number): Promise<void> =>
+        wanted
+          ? passSealed(this.#codec, wanted, fd, (into) => this.#receive(row.id, into, options))
+          : this.#receive(row.id, fd, options);
+      return { fill, tags: await this.tagsOf(row.id), seals, isBelieved: wanted !== undefined };
+    });
+  }
+
+  /** What the image has to come to for the keys here to believe it; undefined when they do not, or there are none. */
+  #believed(row: CheckpointRow, seals: RemoteSeals): SealedDigest | undefined {
+    const keys = this.#keyring?.list() ?? [];
+    if (keys.length === 0) return undefined;
+    try {
+      return sealedDigest(keys, row, seals);
+    } catch (error) {
+      if (error instanceof CkptError && (error.kind === 'damaged' || error.kind === 'unsupported')) return undefined;
+      throw error;
+    }
   }
 
   async export(id: string, fd: number, options: ExportOptions = {}): Promise<void> {
@@ -261,15 +192,42 @@ class RemoteCkpt implements Partial<CkptFace> {
   }
 
   async *ingest(fd: number, options: IngestOptions = {}): AsyncGenerator<IngestResult> {
-    if (options.stream) throw notHere('ingest --stream');
     const body = createReadStream('', { fd, autoClose: false, highWaterMark: 1 << 20 });
-    yield await this.#send(body, options);
+    if (options.stream) yield* this.#sendAll(body, options);
+    else yield await this.#send(body, options);
+  }
+
+  async digest(fd: number, { signal, onProgress }: WorkOptions = {}): ReturnType<Ckpt['digest']> {
+    const body = createReadStream('', { fd, autoClose: false, highWaterMark: 1 << 20 });
+    countBytes(body, onProgress);
+    const found = await this.client.json<{ image_digest: string; image_bytes: number; pages: number }>('/v1/digest', {
+      method: 'POST',
+      headers: { 'content-type': imageType },
+      body,
+      ...(signal ? { signal } : {}),
+    });
+    return { digest: found.image_digest, bytes: found.image_bytes, pages: found.pages };
+  }
+
+  /** Each as soon as the service says that it is durable, while the rest is on its way. */
+  async *#sendAll(body: ReturnType<typeof createReadStream>, options: IngestOptions): AsyncGenerator<IngestResult> {
+    const { name, signal, onProgress } = options;
+    countBytes(body, onProgress);
+    const extras = {
+      method: 'POST',
+      query: { name: name ?? undefined },
+      headers: { 'content-type': imageType },
+      body,
+      ...(signal ? { signal } : {}),
+    };
+    for await (const taken of this.client.lines<RemoteIngested>('/v1/ingest/stream', extras)) {
+      yield this.#ingested(taken);
+    }
   }
 
   async #send(body: Socket | ReturnType<typeof createReadStream>, options: IngestOptions): Promise<IngestResult> {
     const { name, signal, onProgress } = options;
-    let bytes = 0;
-    if (onProgress) body.on('data', (chunk: Buffer | string) => onProgress((bytes += chunk.length)));
+    countBytes(body, onProgress);
     const taken = await this.client.json<RemoteIngested>('/v1/ingest', {
       method: 'POST',
       query: { name: name ?? undefined },
@@ -277,6 +235,10 @@ class RemoteCkpt implements Partial<CkptFace> {
       body,
       ...(signal ? { signal } : {}),
     });
+    return this.#ingested(taken);
+  }
+
+  async #ingested(taken: RemoteIngested): Promise<IngestResult> {
     const row = await this.find(taken.id);
     return {
       id: taken.id,
@@ -384,34 +346,14 @@ class RemoteCkpt implements Partial<CkptFace> {
   }
 }
 
+function countBytes(body: Readable, onProgress: ((bytes: number) => void) | undefined): void {
+  let bytes = 0;
+  if (onProgress) body.on('data', (chunk: Buffer | string) => onProgress((bytes += chunk.length)));
+}
+
 /** The pipe's own descriptor is closed by whoever opened it. */
 function dupOf(fd: number): number {
   return openSync(`/proc/self/fd/${String(fd)}`, constants.O_RDONLY | constants.O_NONBLOCK);
-}
-
-async function* once<T>(batch: readonly T[]): AsyncGenerator<readonly T[]> {
-  yield batch;
-}
-
-type Task = Awaited<ReturnType<Ckpt['tasks']>>[number];
-
-/** Bytes come as hex. */
-interface RemoteTask extends Omit<Task, 'threads'> {
-  readonly threads: (Omit<Task['threads'][number], 'vector'> & { readonly vector: string | null })[];
-}
-
-type RemoteRow = Omit<CheckpointRow, 'state' | 'damage'>;
-
-/** The service shows sealed checkpoints only. */
-function rowOf(row: RemoteRow): CheckpointRow {
-  const { id, name, ...rest } = row;
-  return { id, name, state: 'sealed', ...rest, damage: null };
-}
-
-interface RemoteMapping extends Omit<VmaEntry, 'start_addr' | 'end_addr' | 'file_offset'> {
-  readonly start_hex: string;
-  readonly end_hex: string;
-  readonly file_offset: number | bigint | null;
 }
 
 interface RemoteIngested {

@@ -5,7 +5,12 @@
 
 export type Progress =
   | { readonly what: 'ingest'; readonly request: string; readonly name: string | null; readonly bytes: number }
-  | { readonly what: 'image' | 'restart'; readonly request: string; readonly id: string; readonly bytes: number };
+  | {
+      readonly what: 'image' | 'core' | 'restart';
+      readonly request: string;
+      readonly id: string;
+      readonly bytes: number;
+    };
 
 export type Listener = (progress: Progress) => void;
 

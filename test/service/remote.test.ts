@@ -149,25 +149,6 @@ describe('tasks over --remote', () => {
   });
 });
 
-describe('what does not go over --remote', () => {
-  it.each([
-    ['rebuild'],
-    ['token', 'ls'],
-    ['serve'],
-    ['digest', golden],
-    ['log'],
-    ['core', 'mixed'],
-    ['map', 'mixed'],
-    ['repair'],
-    ['ingest', golden, '--stream'],
-  ])('is refused by name: %s', async (...args) => {
-    const { code, stderr } = await here.run('--remote', service.remote, ...args);
-    expect(code, stderr).toBe(5);
-    expect(stderr).toContain(`ckpt: ${args[0]}`);
-    expect(stderr).toContain('--remote');
-  });
-});
-
 describe('addresses and tokens', () => {
   it('TCP with a token from the environment or a file, never without', async () => {
     const token = await store.ok('token', 'add', '--name', 'far', '--scope', 'read');

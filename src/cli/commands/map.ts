@@ -47,7 +47,7 @@ all zero, taken from their file or the kernel (not in the image), untouched.
 async function one(context: Context, ckpt: Ckpt, id: string, options: MapOptions): Promise<void> {
   const row = await ckpt.find(id);
   const drawn = options.svg === true || options.output !== undefined;
-  const rows = mapRows(await ckpt.mappings(row.id), ckpt.pageKinds(row.id), drawn ? slicesOf : cellsOf);
+  const rows = mapRows(await ckpt.mappings(row.id), await ckpt.pageKinds(row.id), drawn ? slicesOf : cellsOf);
   if (context.json) context.printJson(rows.map(jsonOf));
   else if (drawn) await output(context, options, mapPicture(row, rows));
   else await context.write(mapText(rows, process.stdout.isTTY && !process.env['NO_COLOR']));

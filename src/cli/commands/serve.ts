@@ -67,12 +67,17 @@ SIGTERM and SIGINT end it in order. docs/service.md has examples, docs/security.
       context.stopOnSignals();
       const addresses = addressesOf(options, context.settings.store);
       // Loaded here: what serves HTTP takes longer to load than most other commands to run.
-      const [{ pino }, { Service }] = await Promise.all([import('pino'), import('../../service/service.js')]);
+      const [{ pino }, { Service }, { redaction }] = await Promise.all([
+        import('pino'),
+        import('../../service/service.js'),
+        import('../../service/problems.js'),
+      ]);
       const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
       await context.withStore('create', async (ckpt) => {
         const service = await Service.start({ ckpt, log, limits: limitsOf(options), addresses, ...tlsOf(options) });
         const urls = service.listeners.map(({ url }) => url);
-        log.info({ urls }, 'listening');
+        // Whoever reads the log is not told where the store is; whoever started the service knows.
+        log.info({ urls: urls.map(redaction(ckpt.dir)) }, 'listening');
         if (context.json) context.printJson({ urls });
         else for (const url of urls) context.print(url);
         await new Promise<void>((done) => {

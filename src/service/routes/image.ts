@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An image as a stream. The rebuilder writes it into a pipe; what the client does not take stays in the pipe and holds up this
-// image's rebuilder alone. An image that turns out damaged halfway ends in a cut connection, never in a whole answer: the
-// chunked encoding has no end then, which every client sees.
-import { createHash } from 'node:crypto';
-import { closeSync } from 'node:fs';
-import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+// An image as a stream, or a range of it, and the core made of it.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CheckpointRow } from '../../ckpt.js';
-import type { ByteRange } from '../../codec/native.js';
 import { findCheckpoint } from '../lookup.js';
-import type { Operation, ServiceContext } from '../operation.js';
+import type { Operation } from '../operation.js';
 import { HttpProblem } from '../problems.js';
 import { namesTag, parseRange } from '../range.js';
 import { checkpointArgument, text } from '../schemas.js';
-import { takeOver } from '../take-over.js';
-import type { Job } from '../work.js';
+import { sendBytes } from '../send-bytes.js';
 
 export const imageType = 'application/octet-stream';
 /** The image's own digest, hex: what `sealed` says, and at the stream's end what was really sent. */
@@ -101,7 +92,22 @@ export const imageGet: Operation = {
         'content-range': contentRange,
       });
     }
-    await new ImageStream(context, row, wanted === 'whole' ? undefined : wanted, request.id).send(reply);
+    const range = wanted === 'whole' ? undefined : wanted;
+    await sendBytes(context, reply, {
+      what: 'image',
+      id: row.id,
+      request: request.id,
+      status: range ? 206 : 200,
+      headers: {
+        ...headersOf(row),
+        'content-type': imageType,
+        ...(range
+          ? { 'content-range': `bytes ${String(range.first)}-${String(range.end - 1)}/${String(row.image_bytes)}` }
+          : {}),
+      },
+      trailers: range ? {} : { [digestHeader]: row.image_digest ?? '' },
+      produce: (fd, signal) => context.ckpt.export(row.id, fd, { signal, frugal: true, ...(range ? { range } : {}) }),
+    });
     return undefined;
   },
 };
@@ -126,102 +132,30 @@ function unchanged(row: CheckpointRow, request: FastifyRequest, reply: FastifyRe
   return true;
 }
 
-/** One image, or a range of it, on its way to one client. */
-class ImageStream {
-  readonly #job: Job;
-
-  constructor(
-    private readonly context: ServiceContext,
-    private readonly row: CheckpointRow,
-    private readonly range: ByteRange | undefined,
-    private readonly request: string,
-  ) {
-    this.#job = context.work.begin('image');
-  }
-
-  async send(reply: FastifyReply): Promise<void> {
-    const { ckpt, codec, limits } = this.context;
-    const { signal } = this.#job;
-    const answer = reply.raw;
-    const clientGone = (): void => this.#job.abort();
-    const { readFd, writeFd } = codec.pipe();
-    const source = new Socket({ fd: readFd, readable: true, writable: false });
-    source.on('error', clientGone);
-    answer.on('close', clientGone);
-    // A reader that stands still for long is given up: it holds a pipe and some memory.
-    answer.socket?.setTimeout(limits.stallMs, clientGone);
-    const failures: Error[] = [];
-    const exported = ckpt
-      .export(this.row.id, writeFd, { signal, frugal: true, ...(this.range ? { range: this.range } : {}) })
-      .catch((error: unknown) => {
-        failures.push(error as Error);
-      })
-      .finally(() => closeSync(writeFd));
-    try {
-      await Promise.race([once(source, 'readable'), exported]);
-      for (const failure of failures) throw failure; // before anything was sent: an answer like any other
-      takeOver(reply);
-      answer.writeHead(this.range ? 206 : 200, this.#headers());
-      const sent = await this.#copy(source, answer);
-      await exported;
-      for (const failure of failures) throw failure;
-      answer.addTrailers({
-        ...(this.range ? {} : { [digestHeader]: this.row.image_digest ?? '' }),
-        'content-digest': `sha-256=:${sent}:`,
-      });
-      answer.end();
-      // Until the last words are with the kernel: whoever stops takes a connection whose answer has ended for one that idles.
-      if (!answer.writableFinished) await once(answer, 'finish', { signal });
-    } catch (error) {
-      if (!answer.headersSent) throw error;
-      this.context.log.warn(
-        { request: this.request, checkpoint: this.row.id, err: this.context.redact((error as Error).message) },
-        signal.aborted ? 'image stream given up' : 'image stream cut',
-      );
-      answer.destroy();
-    } finally {
-      this.#job.abort();
-      source.destroy();
-      await exported;
-      answer.off('close', clientGone);
-      answer.socket?.setTimeout(0);
-      this.#job.end();
-    }
-  }
-
-  #headers(): Record<string, string> {
-    const { row, range } = this;
-    return {
-      ...headersOf(row),
-      'content-type': imageType,
-      trailer: range ? 'content-digest' : `${digestHeader}, content-digest`,
-      ...(range
-        ? { 'content-range': `bytes ${String(range.first)}-${String(range.end - 1)}/${String(row.image_bytes)}` }
-        : {}),
-    };
-  }
-
-  /** Base64 SHA-256 of what was sent. */
-  async #copy(source: Socket, answer: ServerResponse): Promise<string> {
-    const { signal } = this.#job;
-    const { metrics, events } = this.context;
-    const digest = createHash('sha256');
-    let bytes = 0;
-    let reported = 0;
-    for await (const chunk of source as AsyncIterable<Buffer>) {
-      signal.throwIfAborted();
-      digest.update(chunk);
-      bytes += chunk.length;
-      metrics.imageBytes.inc(chunk.length);
-      if (!answer.write(chunk)) await once(answer, 'drain', { signal });
-      if (bytes - reported >= PROGRESS_BYTES) {
-        reported = bytes;
-        events.progress({ what: 'image', request: this.request, id: this.row.id, bytes });
-      }
-    }
-    signal.throwIfAborted();
-    return digest.digest('base64');
-  }
-}
-
-const PROGRESS_BYTES = 16 << 20;
+export const getCore: Operation = {
+  id: 'getCore',
+  method: 'GET',
+  path: '/v1/checkpoints/{id}/core',
+  summary: 'A checkpoint as an ELF core file, for debuggers',
+  description:
+    'Streamed and cut like an image; Content-Digest in the trailer. Memory that is not in the image is zeros.',
+  scope: 'read',
+  parameters,
+  responses: { 200: { description: 'The core', type: imageType, schema: { type: 'string' } } },
+  problems: ['missing', 'unsupported', 'damaged', 'busy'],
+  run: async (context, request, reply) => {
+    const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
+    await sendBytes(context, reply, {
+      what: 'core',
+      id,
+      request: request.id,
+      status: 200,
+      headers: { 'content-type': imageType, 'cache-control': 'private, no-cache' },
+      trailers: {},
+      produce: async (fd, signal) => {
+        await context.ckpt.core(id, fd, { signal });
+      },
+    });
+    return undefined;
+  },
+};

@@ -6,8 +6,8 @@ import { HttpProblem } from '../problems.js';
 import { prunePeriods, type PrunePolicy } from '../../prune.js';
 import { listOrders } from '../../store/index.js';
 import { checkpointJson, findCheckpoint } from '../lookup.js';
-import type { Operation, ServiceContext } from '../operation.js';
-import type { WorkInProgress } from '../work.js';
+import { inTurn } from '../in-turn.js';
+import type { Operation } from '../operation.js';
 import { array, checkpoint, checkpointArgument, count, flag, object, options, text, textOrNull } from '../schemas.js';
 
 const pattern = { type: 'string', minLength: 1, maxLength: 256 };
@@ -180,66 +180,9 @@ export const collectGarbage: Operation = {
       dry_run?: boolean;
       rewrite?: boolean;
     };
-    return keeping(context, async (signal) => {
+    return inTurn(context, async (signal) => {
       const report = await context.ckpt.collect({ dryRun, rewrite, signal });
       return { ...report, waiting_for: report.waiting_for.map(context.redact) };
     });
   },
 };
-
-export const verify: Operation = {
-  id: 'verify',
-  method: 'POST',
-  path: '/v1/verify',
-  summary: 'Check packs, chains and digests, of one checkpoint or of the whole store',
-  description: 'Damaged packs are moved aside.',
-  scope: 'write',
-  body: { types: ['application/json'], required: false, schema: options({ id: checkpointArgument }) },
-  responses: {
-    200: {
-      description: 'What was found',
-      type: 'application/json',
-      schema: object({
-        packs: count,
-        checkpoints: count,
-        unfinished: count,
-        damage: array(
-          object({
-            what: text,
-            why: text,
-            touches: array(text),
-            lost: array(object({ checkpoint: text, pages: count, stretches: array(text) })),
-          }),
-        ),
-        distrusted: array(object({ checkpoint: text, why: text })),
-      }),
-    },
-  },
-  problems: ['missing', 'busy'],
-  run: async (context, request) => {
-    const { id } = (request.body ?? {}) as { id?: string };
-    const only = id === undefined ? undefined : (await findCheckpoint(context, id)).id;
-    return keeping(context, async (signal) => {
-      const report = await context.ckpt.verify(only, { signal });
-      const said = <T extends { readonly why: string }>(one: T): T => ({ ...one, why: context.redact(one.why) });
-      return { ...report, damage: report.damage.map(said), distrusted: report.distrusted.map(said) };
-    });
-  },
-};
-
-/** The last of those that wait, by service. */
-const turns = new WeakMap<WorkInProgress, Promise<unknown>>();
-
-/** One after the other: each reads, or moves, much. HttpProblem `busy` when too many wait. */
-async function keeping<T>({ work }: ServiceContext, does: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const job = work.begin('keeping');
-  const turn = (turns.get(work) ?? Promise.resolve()).then(() => {
-    job.signal.throwIfAborted();
-    return does(job.signal);
-  });
-  turns.set(
-    work,
-    turn.catch(() => undefined),
-  );
-  return turn.finally(() => job.end());
-}

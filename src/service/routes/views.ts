@@ -6,6 +6,7 @@ import type { GrowthStep } from '../../store/index.js';
 import { findCheckpoint } from '../lookup.js';
 import type { Operation } from '../operation.js';
 import { array, checkpointArgument, object } from '../schemas.js';
+import { linesResponse, sendLines } from '../send-lines.js';
 
 const open = { type: 'object' };
 const steps = ['hour', 'day', 'month'] as const satisfies readonly GrowthStep[];
@@ -28,6 +29,38 @@ export const getTasks: Operation = {
   run: async (context, request) => {
     const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
     return { id, tasks: await context.ckpt.tasks(id) };
+  },
+};
+
+/** Runs of pages in a line. */
+const RUNS_PER_LINE = 4096;
+
+export const getPageKinds: Operation = {
+  id: 'getPageKinds',
+  method: 'GET',
+  path: '/v1/checkpoints/{id}/kinds',
+  summary: 'What the pages of an image are: zero, new with this checkpoint, or stored before it',
+  description:
+    'Lines of `{"runs": [[PAGE, COUNT, KIND], ...]}`: address of the first divided by 4096, pages, and `zero`, `new` or `shared`. An empty ' +
+    'one is the last.',
+  scope: 'read',
+  parameters: { id: checkpointArgument },
+  responses: { 200: linesResponse('The runs') },
+  problems: ['missing', 'busy'],
+  run: async (context, request, reply) => {
+    const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
+    await sendLines(context, request, reply, 'sql', async function* () {
+      let runs: (readonly [number, number, string])[] = [];
+      for (const { page, count, kind } of await context.ckpt.pageKinds(id)) {
+        runs.push([page, count, kind]);
+        if (runs.length < RUNS_PER_LINE) continue;
+        yield { runs };
+        runs = [];
+      }
+      if (runs.length > 0) yield { runs };
+      yield { runs: [] };
+    });
+    return undefined;
   },
 };
 
