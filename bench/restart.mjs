@@ -42,7 +42,8 @@ function post(socketPath, path, body) {
     const begun = performance.now();
     const text = JSON.stringify(body);
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
-    const sent = request({ socketPath, path, method: 'POST', headers }, (answer) => {
+    // A connection of its own: one that idles may have been closed by the time that it is used again.
+    const sent = request({ socketPath, path, method: 'POST', headers, agent: false }, (answer) => {
       let got = '';
       answer.on('data', (chunk) => (got += chunk));
       answer.on('end', () => {

@@ -78,6 +78,8 @@ export class RemoteClient {
       const asked = (secure ? httpsRequest : httpRequest)(
         {
           ...target,
+          // A connection of its own: one that idles may be closed just when it is used again, and not every request may be said twice.
+          agent: false,
           path: search ? `${path}?${search}` : path,
           method,
           headers: {
