@@ -29,11 +29,17 @@ struct Tables {
     }
     for (int s = 1; s < 8; s++)
       for (uint32_t n = 0; n < 256; n++) slice[s][n] = (slice[s - 1][n] >> 8) ^ slice[0][slice[s - 1][n] & 0xff];
+    // Shifting is linear: that of each bit makes that of every byte. A restart that was just forked waits for this.
+    uint32_t shiftedBit[32];
+    for (int bit = 0; bit < 32; bit++) {
+      uint32_t c = uint32_t{1} << bit;
+      for (size_t i = 0; i < kStreamBytes; i++) c = (c >> 8) ^ slice[0][c & 0xff];
+      shiftedBit[bit] = c;
+    }
     for (int b = 0; b < 4; b++)
       for (uint32_t n = 0; n < 256; n++) {
-        uint32_t c = n << (8 * b);
-        for (size_t i = 0; i < kStreamBytes; i++) c = (c >> 8) ^ slice[0][c & 0xff];
-        shift[b][n] = c;
+        shift[b][n] = 0;
+        for (int bit = 0; bit < 8; bit++) shift[b][n] ^= (n >> bit & 1) ? shiftedBit[8 * b + bit] : 0;
       }
   }
   uint32_t shifted(uint32_t c) const {
