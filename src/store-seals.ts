@@ -186,7 +186,7 @@ export class StoreSeals {
 
   async #once(once: boolean, row: SealSubject, prove: () => Promise<boolean>): Promise<boolean> {
     if (!once) return prove();
-    const what = `${row.id} ${String(row.image_digest)} ${this.store.catalog.packsOf(row.id).join()}`;
+    const what = `${row.id} ${String(row.image_digest)} ${this.store.life.packsMoved()}`;
     if (this.#proved.has(what)) return true;
     if (!(await prove())) return false;
     if (this.#proved.size >= PROVED_MAX) this.#proved.clear();

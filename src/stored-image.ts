@@ -11,7 +11,7 @@ export function storedImage(store: Store, id: string): StoredImage {
     bytes: row.image_bytes,
     digest: row.image_digest ?? '',
     events: () => catalog.imageEvents(row.id),
-    packs: () => catalog.packsOf(row.id),
+    packsMoved: () => store.life.packsMoved(),
     prepare: () => log.packs.ensureLocal(catalog.packsOf(row.id)),
     ...(log.packs.bytesMax === null ? {} : { supply: supplyOf(log.packs, log.packs.bytesMax) }),
     touching: (pack) => catalog.usersOf(pack).map((use) => use.checkpoint_id),

@@ -13,8 +13,8 @@ const PLANS_MAX = 16;
 
 interface Plan {
   readonly fd: number;
-  /** Packs that it names: when they change, pages have moved. */
-  readonly packs: string;
+  /** StoredImage.packsMoved() before it was made: when that changes, pages have moved. */
+  readonly packsMoved: string;
   users: number;
   stale: boolean;
 }
@@ -77,15 +77,16 @@ export class LazyRestarts {
   }
 
   async #plan(image: StoredImage): Promise<Plan> {
-    const packs = image.packs().join();
+    const packsMoved = image.packsMoved();
     const known = this.#plans.get(image.id);
-    if (known?.packs === packs) {
+    if (known?.packsMoved === packsMoved) {
       this.#plans.delete(image.id);
       this.#plans.set(image.id, known);
       return known;
     }
     mkdirSync(this.env.lazyDir, { recursive: true, mode: 0o700 });
-    const plan = { fd: await planRestart(image, this.env.codec, this.env.identity), packs, users: 0, stale: false };
+    const fd = await planRestart(image, this.env.codec, this.env.identity);
+    const plan = { fd, packsMoved, users: 0, stale: false };
     this.#drop(image.id);
     this.#plans.set(image.id, plan);
     for (const id of this.#plans.keys()) {

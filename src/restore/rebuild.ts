@@ -33,8 +33,8 @@ export interface StoredImage {
   readonly digest: string;
   /** `record` and `pages` events in stream order, in bounded batches. */
   readonly events: () => Iterable<readonly StreamEvent[]>;
-  /** Ids of the packs that the image needs, in one order always. */
-  readonly packs: () => readonly string[];
+  /** Changes whenever pages have moved to other packs. */
+  readonly packsMoved: () => string;
   /** Makes them be there until they are released. */
   readonly prepare: () => Promise<Hold>;
   /** Brings them one by one, as they are needed, in place of prepare(). */

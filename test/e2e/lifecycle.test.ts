@@ -201,6 +201,35 @@ describe('gc', () => {
     expect((await store.row(await ingest('e', range(1, 29)))).new_pages).toBe(29);
   });
 
+  it('makes the plans of lazy restarts anew when it has moved pages, and only then', async () => {
+    const [first, second] = [await ingest('a', range(1, 40)), await ingest('b', range(30, 40))];
+    await store.ok('rm', first);
+    const open = await Ckpt.open({ store: store.path });
+    try {
+      // Whoever asks for a plan holds what was there then for a while: the old pack is not deleted, but its pages move.
+      const plan = async (): Promise<Buffer> => (await open.lend(second)).plan(second);
+      const packs = async (): Promise<Buffer[]> =>
+        (
+          JSON.parse(
+            await store.ok('sql', '--json', `SELECT pack_id FROM checkpoint_pack WHERE checkpoint_id = '${second}'`),
+          ) as { pack_id: string }[]
+        ).map(({ pack_id }) => Buffer.from(pack_id, 'hex'));
+      const [before, old] = [await plan(), await packs()];
+      expect(old.every((id) => before.includes(id))).toBe(true);
+      await ingest('c', range(500, 10));
+      expect((await plan()).equals(before)).toBe(true);
+      expect(await collect()).toMatchObject({ rewritten_packs: 1 });
+      const [after, now] = [await plan(), await packs()];
+      expect(now.every((id) => after.includes(id))).toBe(true);
+      expect(old.filter((id) => after.includes(id))).toHaveLength(
+        old.filter((id) => now.some((one) => one.equals(id))).length,
+      );
+      expect(after.equals(before)).toBe(false);
+    } finally {
+      await open.close();
+    }
+  });
+
   it('waits for an export that began before, and for nobody who began after', async () => {
     const id = await ingest('a', range(1, 3000));
     const sha = sha256sum(join(store.dir, 'a'));

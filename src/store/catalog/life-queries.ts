@@ -5,7 +5,7 @@
 import { guarded } from '../errors.js';
 import type { LogPosition, PackInfo } from '../log.js';
 import type { Db } from '../sqlite.js';
-import { PACKS_FORGOTTEN, positionOf, type PacksForgottenAt } from './position.js';
+import { PACKS_FORGOTTEN, PACKS_MOVED, positionOf, type PacksForgottenAt } from './position.js';
 import { addSlots, countSlots, wholeBitmap } from './slots.js';
 
 /** A deleted or aborted checkpoint that is not forgotten yet. */
@@ -76,6 +76,11 @@ export class LifeQueries {
   packsForgotten(): PacksForgottenAt | undefined {
     const [row] = this.all<{ value: string }>('SELECT value FROM meta WHERE key = ?', PACKS_FORGOTTEN);
     return row && (JSON.parse(row.value) as PacksForgottenAt);
+  }
+
+  /** Changes whenever pages have moved to other packs; where the pages of an image are does not change otherwise. */
+  packsMoved(): string {
+    return this.all<{ value: string }>('SELECT value FROM meta WHERE key = ?', PACKS_MOVED)[0]?.value ?? '';
   }
 
   /** Packs that nobody uses, whose writer is done, and that are not condemned yet. Images of `forgetting` do not count. */

@@ -14,6 +14,9 @@ export interface PacksForgottenAt {
 /** Key of it in `meta`. */
 export const PACKS_FORGOTTEN = 'packs_forgotten';
 
+/** Key in `meta` of the last `packs-moved` event: PARTITION:OFFSET. */
+export const PACKS_MOVED = 'packs_moved';
+
 /** Position up to which a catalog has come. */
 export function positionOf(db: Db): number[] {
   const rows = db

@@ -13,7 +13,7 @@ import { BatchPacks } from './batch-packs.js';
 import { ImageStream, type PagesCodec } from './image-stream.js';
 import { PageMoves } from './page-moves.js';
 import { namedPacks } from './page-runs.js';
-import { PACKS_FORGOTTEN, positionOf, type PacksForgottenAt } from './position.js';
+import { PACKS_FORGOTTEN, PACKS_MOVED, positionOf, type PacksForgottenAt } from './position.js';
 import { CatalogRows } from './rows.js';
 
 /** What one transaction gathers. */
@@ -226,6 +226,7 @@ export class Projection {
           rows.condemn.run(move.from, partition, offset);
           if (work.moves.add(move, offset)) work.moved.add(move.from);
         }
+        rows.putMeta.run(PACKS_MOVED, `${partition}:${offset}`);
         return;
       case 'packs-forgotten': {
         const { upTo } = this.valueOf(type, event);
