@@ -89,10 +89,10 @@ export const ingestStream: Operation = {
   summary: 'Take in images back to back',
   description:
     'The body is images, one behind the other; each is in the store, durable and sealed, when its line comes, which may be long before the ' +
-    'body ends. A line has the fields that the answer to one image has; a last line `{"problem": ...}` says why the rest was refused.',
+    'body ends. A line has the fields that the answer to one image has; a last line `{"problem": ...}` says why the rest was refused. No body is no images.',
   scope: 'write',
   query,
-  body: { types: [imageType], required: true },
+  body: { types: [imageType], required: false },
   responses: { 200: linesResponse('The images, a line each') },
   problems: ['invalid-image', 'busy'],
   run: async (context, request, reply) => {
