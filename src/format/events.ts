@@ -50,6 +50,8 @@ export interface LoggedEvent extends EventMessage {
   readonly partition: number;
   readonly offset: number;
   readonly schema: number;
+  /** The value as the log holds it, where that is how a catalog holds it too. */
+  readonly stored?: { readonly value: Buffer; readonly zstd: number };
   /** Milliseconds, by the clock of whoever appended it, where the log keeps that. */
   readonly writtenAt?: number;
 }

@@ -216,7 +216,7 @@ export class ImageStream {
 
   private takeRecord(event: LoggedEvent, cursor: Cursor): void {
     const { rows, row } = this;
-    const stored = storeValue(event.value);
+    const stored = event.stored ?? storeValue(event.value);
     rows.insertEvent.run(row.image, event.seq, 0, stored.value, stored.zstd, null, null, null, null, null);
     for (const record of cursor.scan.takeRecord(event.seq, event.value)) {
       rows.insertRecord.run(row.image, record.seq, record.offset, record.type, record.task, record.bytes);
@@ -254,7 +254,8 @@ export class ImageStream {
     if (value !== event.value) info = this.codec.pagesInfo(value);
     const { vmaSeq, vmaStart } = cursor.details;
     const { first, pages, zeroPages, newPages } = info;
-    const stored = storeValue(value);
+    // Compressing takes longer than anything else here: what is compressed already, and has not changed, stays as it is.
+    const stored = (value === event.value ? event.stored : undefined) ?? storeValue(value);
     rows.insertEvent.run(row.image, event.seq, 1, stored.value, stored.zstd, first, pages, zeroPages, newPages, vmaSeq);
     if (vmaSeq !== null && (zeroPages > 0 || newPages > 0)) {
       rows.addVmaCounts.run(zeroPages, newPages, row.image, vmaSeq, BigInt(vmaStart ?? 0));

@@ -185,8 +185,18 @@ export class EmbeddedLog implements EventLog {
         problem: `is of an unknown type, ${row.type}`,
       });
     }
-    const { offset, checkpoint, seq, schema } = row;
-    return { offset, checkpoint, seq, schema, type: row.type as EventType, partition: 0, value: loadValue(row, place) };
+    const { offset, checkpoint, seq, schema, value, zstd } = row;
+    const type = row.type as EventType;
+    return {
+      offset,
+      checkpoint,
+      seq,
+      schema,
+      type,
+      partition: 0,
+      value: loadValue(row, place),
+      stored: { value, zstd },
+    };
   }
 
   private readOpened(): LogOpened | undefined {
