@@ -38,6 +38,24 @@ describe('text', () => {
     expect([0, 1, 2].map((n) => plural(n, 'pack'))).toEqual(['0 packs', '1 pack', '2 packs']);
   });
 
+  test('sizes are rounded as toFixed() does', () => {
+    const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+    const bytes = fc.oneof(
+      fc.maxSafeNat(),
+      fc.nat(2 ** 21),
+      fc.nat(2 ** 20).map((n) => n * 512),
+    );
+    fc.assert(
+      fc.property(bytes, (count) => {
+        const unit = Math.min(5, Math.max(0, Math.floor(Math.log2(Math.max(1, count)) / 10)));
+        const value = count / 1024 ** unit;
+        if (value >= 1024 || value < 1) return; // the logarithm was rounded
+        expect(humanBytes(count)).toBe(`${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${units[unit] ?? ''}`);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test('a table is aligned, with numbers flush right', () => {
     expect(
       table(
