@@ -93,6 +93,9 @@ async function end(pids) {
   while (pagers().length > 0) await sleep(5);
 }
 
+/** Between two restarts that are measured. */
+const SETTLE_MS = 300;
+
 async function measure(socket, id, kind, rounds) {
   const start = [];
   const client = [];
@@ -101,6 +104,7 @@ async function measure(socket, id, kind, rounds) {
     start.push(answer.start_ms ?? answer.clientMs);
     client.push(answer.clientMs);
     await end([answer.pid]);
+    await sleep(SETTLE_MS); // what the kernel still has to free of gigabytes is no part of the next restart
   }
   const of = (values) => ({ min: Math.min(...values), median: quantile(values, 0.5), p95: quantile(values, 0.95) });
   return { startMs: of(start), clientMs: of(client) };
