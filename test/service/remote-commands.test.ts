@@ -110,7 +110,6 @@ describe('what is printed is the same', () => {
     [['log', '--events', '--json']],
     [['log', '--type', 'sealed', '--json']],
     [['log', '--checkpoint', 'nobody']],
-    [['core', 'mixed']],
     [['repair', '--json']],
     [['rebuild', '--json']],
   ])('%s', async (args) => {
@@ -122,6 +121,14 @@ describe('what is printed is the same', () => {
       (text) => JSON.parse(text) as { place: string },
     );
     expect(there).toEqual({ ...direct, place: service.remote });
+  });
+
+  it('core, byte for byte', async () => {
+    const [there, direct] = [join(dir, 'there'), join(dir, 'direct')];
+    await here.okInto(there, '--remote', service.remote, 'core', 'mixed');
+    await store.okInto(direct, 'core', 'mixed');
+    expect(statSync(direct).size).toBeGreaterThan(4096);
+    expect(readFileSync(there).equals(readFileSync(direct))).toBe(true);
   });
 
   it('core -o, which leaves zeros out of the file', async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // bin/ckpt as people run it: a process with a store of its own, its exit code, what it printed and what it said.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,17 @@ export class TestStore {
     const result = await this.run(...args);
     expect(result.code, `ckpt ${args.join(' ')}: ${result.stderr}`).toBe(0);
     return result.stdout.trimEnd();
+  }
+
+  /** Runs a command that must succeed; its standard output, bytes that are no text, goes into a file. */
+  async okInto(path: string, ...args: string[]): Promise<void> {
+    const out = openSync(path, 'w');
+    try {
+      const child = this.start(args, { stdio: ['ignore', out, 'pipe'] });
+      expect(await child.end(), `ckpt ${args.join(' ')}: ${child.describe()}`).toEqual({ code: 0, signal: null });
+    } finally {
+      closeSync(out);
+    }
   }
 
   async list(): Promise<CheckpointRow[]> {

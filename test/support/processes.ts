@@ -4,6 +4,7 @@
 // else is left alone) in cleanUp(), which every suite calls after each test, and once more when the test worker exits.
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** How a process ended: its exit code, or the signal that killed it. */
@@ -35,13 +36,16 @@ export class Lines {
       this.ended = true;
       return;
     }
+    // A chunk may end in the middle of a character.
+    const decoder = new StringDecoder();
     stream.on('data', (chunk: Buffer) => {
-      const parts = (this.rest + chunk.toString()).split('\n');
+      const parts = (this.rest + decoder.write(chunk)).split('\n');
       this.rest = parts.pop() ?? '';
       this.all.push(...parts);
       this.wake?.();
     });
     stream.on('end', () => {
+      this.rest += decoder.end();
       if (this.rest) this.all.push(this.rest);
       this.rest = '';
       this.ended = true;
