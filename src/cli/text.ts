@@ -63,11 +63,24 @@ export function visibleLines(text: string): string {
 
 /** A value for a cell of a table: as plain(), and visible(). */
 export function cell(value: Value): string {
-  return visible(plain(value));
+  const text = plain(value);
+  return isPrintable(text) ? text : visible(text);
 }
 
+/** Nothing but ASCII that can be printed. A loop: regular expressions take longer for what is short. */
+function isPrintable(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
+}
+
+/** The head of a column, and how its numbers are printed: in ASCII. Default: as they are. */
+export type Column = string | { readonly head: string; readonly show: (value: number) => string };
+
 /** An aligned table; columns of numbers are set flush right. Empty text when there are no rows. */
-export function table(header: readonly string[], rows: readonly (readonly Value[])[]): string {
+export function table(header: readonly Column[], rows: readonly (readonly Value[])[]): string {
   const streamed = new StreamedTable(header, Infinity);
   return streamed.take(rows) + streamed.end();
 }
@@ -75,22 +88,28 @@ export function table(header: readonly string[], rows: readonly (readonly Value[
 /** Rows that decide the widths of a table that is printed as it comes. */
 const FITTED_ROWS = 1000;
 
+/** What is known of each column. */
+interface Layout {
+  readonly numeric: readonly boolean[];
+  readonly widths: readonly number[];
+}
+
 /** An aligned table of any length in bounded memory: the first rows decide the widths, what is wider later on sticks out. */
 export class StreamedTable {
   /** Rows taken so far. */
   rows = 0;
   private waiting: (readonly Value[])[] = [];
-  private layout: { readonly numeric: readonly boolean[]; readonly widths: readonly number[] } | undefined;
+  private layout: Layout | undefined;
 
   constructor(
-    private readonly header: readonly string[],
+    private readonly header: readonly Column[],
     private readonly fittedRows = FITTED_ROWS,
   ) {}
 
   /** The text that these rows complete. */
   take(rows: readonly (readonly Value[])[]): string {
     this.rows += rows.length;
-    if (this.layout) return rows.map((row) => this.line(row)).join('');
+    if (this.layout) return new Cells(rows, this.header.map(showOf)).aligned(this.layout);
     for (const row of rows) this.waiting.push(row);
     return this.waiting.length < this.fittedRows ? '' : this.end();
   }
@@ -101,63 +120,67 @@ export class StreamedTable {
     if (rows.length === 0) return '';
     this.waiting = [];
     const numeric = this.header.map((_, i) => rows.every((row) => isNumber(row[i])));
-    const widths = this.header.map((name) => width(cell(name)));
-    const lines: Cells[] = [];
-    for (const row of rows) {
-      const line = new Cells(row);
-      line.widen(widths);
-      lines.push(line);
-    }
+    const heads = this.header.map((column) => (typeof column === 'string' ? column : column.head));
+    const header = new Cells(
+      [heads],
+      heads.map(() => undefined),
+    );
+    const cells = new Cells(rows, this.header.map(showOf));
+    const widths = header.widths.map((own, column) => Math.max(own, cells.widths[column] ?? 0));
     this.layout = { numeric, widths };
-    let text = this.line(this.header);
-    for (const line of lines) text += line.aligned(widths, numeric);
-    return text;
-  }
-
-  private line(row: readonly Value[]): string {
-    return new Cells(row).aligned(this.layout?.widths ?? [], this.layout?.numeric ?? []);
+    return header.aligned(this.layout) + cells.aligned(this.layout);
   }
 }
 
-/** The cells of a line. Most have nothing but ASCII in them, and need no other look. Loops, not callbacks: lists are long. */
+/** The cells of some rows, all in one array: lists are long, and what each row has of its own takes most of the time. */
 class Cells {
+  /** Of each column, the widest. */
+  readonly widths: number[];
   private readonly texts: string[] = [];
-  private readonly ascii: boolean;
+  /** Most have nothing but ASCII in them, and are as wide as they are long. */
+  private ascii = true;
 
-  constructor(row: readonly Value[]) {
+  constructor(rows: readonly (readonly Value[])[], shows: readonly ReturnType<typeof showOf>[]) {
+    const widths = shows.map(() => 0);
+    for (const row of rows) {
+      for (let column = 0; column < shows.length; column++) {
+        const value = row[column];
+        const show = shows[column];
+        let text = typeof value === 'number' ? (show ? show(value) : String(value)) : plain(value);
+        let own = text.length;
+        if (typeof value === 'string' && !isPrintable(text)) {
+          text = visible(text);
+          own = width(text);
+          this.ascii = false;
+        }
+        this.texts.push(text);
+        if (own > widths[column]!) widths[column] = own;
+      }
+    }
+    this.widths = widths;
+  }
+
+  aligned({ numeric, widths }: Layout): string {
+    const { texts, ascii } = this;
+    const columns = widths.length;
     let all = '';
-    for (const value of row) {
-      const text = plain(value);
-      all += text;
-      this.texts.push(text);
+    for (let i = 0; i < texts.length;) {
+      let line = '';
+      for (let column = 0; column < columns; column++) {
+        const text = texts[i++]!;
+        const missing = widths[column]! - (ascii ? text.length : width(text));
+        const padding = missing > 0 ? spaces(missing) : '';
+        if (column > 0) line += '  ';
+        line += numeric[column] ? padding + text : text + padding;
+      }
+      all += `${line.endsWith(' ') ? line.trimEnd() : line}\n`;
     }
-    this.ascii = printable.test(all);
-    if (!this.ascii) this.texts = this.texts.map(visible);
+    return all;
   }
+}
 
-  widen(widths: number[]): void {
-    for (let i = 0; i < this.texts.length; i++) {
-      const own = this.width(i);
-      if (own > (widths[i] ?? 0)) widths[i] = own;
-    }
-  }
-
-  aligned(widths: readonly number[], numeric: readonly boolean[]): string {
-    let line = '';
-    for (let i = 0; i < this.texts.length; i++) {
-      const text = this.texts[i] ?? '';
-      const missing = (widths[i] ?? 0) - this.width(i);
-      const padding = missing > 0 ? spaces(missing) : '';
-      if (i > 0) line += '  ';
-      line += numeric[i] ? padding + text : text + padding;
-    }
-    return `${line.endsWith(' ') ? line.trimEnd() : line}\n`;
-  }
-
-  private width(i: number): number {
-    const text = this.texts[i] ?? '';
-    return this.ascii ? text.length : width(text);
-  }
+function showOf(column: Column): ((value: number) => string) | undefined {
+  return typeof column === 'string' ? undefined : column.show;
 }
 
 const someSpaces = Array.from({ length: 64 }, (_, count) => ' '.repeat(count));
@@ -166,13 +189,14 @@ function spaces(count: number): string {
   return someSpaces[count] ?? ' '.repeat(count);
 }
 
-const printable = /^[\x20-\x7e]*$/;
-
 function isNumber(value: Value): boolean {
   return value === null || typeof value === 'number' || typeof value === 'bigint';
 }
 
 /** Characters, not UTF-16 units. */
 function width(text: string): number {
-  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
+  const { length } = text;
+  let pairs = 0;
+  for (let i = 1; i < length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) pairs++;
+  return length - pairs;
 }

@@ -29,13 +29,13 @@ async function ids(...args: string[]): Promise<string[]> {
 describe('ckpt ls', () => {
   it('shows sealed checkpoints, oldest first', async () => {
     expect(await store.ok('ls')).toMatchInlineSnapshot(`
-      "ID                 NAME         CREATED               HOST    PID  COMMAND  IMAGE      PAGES      NEW        STORED
-      01jn7m4q00webday0  web          2026-03-01T08:00:00Z  alpha  1200  web        3.7 MiB        952        698    682 KiB
-      01jna6j400webday1  web          2026-03-02T08:00:00Z  alpha  1200  web        4.0 MiB      1,012        273    267 KiB
-      01jncrzh00webday2  web          2026-03-03T08:00:00Z  alpha  1200  web        4.4 MiB      1,132        234    229 KiB
-      01jne27h000batch1  batch        2026-03-03T20:00:00Z  beta     77  batch      704 KiB        174         83   81.1 KiB
-      01jnfbcy00webday3  web          2026-03-04T08:00:00Z  alpha  1200  web        5.1 MiB      1,312        297    290 KiB
-      01jnfs4a00webbeta  web on beta  2026-03-04T12:00:00Z  beta    900  web        5.1 MiB      1,312          0        0 B"
+      "ID                 NAME         CREATED               HOST    PID  COMMAND    IMAGE  PAGES  NEW    STORED
+      01jn7m4q00webday0  web          2026-03-01T08:00:00Z  alpha  1200  web      3.7 MiB    952  698   682 KiB
+      01jna6j400webday1  web          2026-03-02T08:00:00Z  alpha  1200  web      4.0 MiB  1,012  273   267 KiB
+      01jncrzh00webday2  web          2026-03-03T08:00:00Z  alpha  1200  web      4.4 MiB  1,132  234   229 KiB
+      01jne27h000batch1  batch        2026-03-03T20:00:00Z  beta     77  batch    704 KiB    174   83  81.1 KiB
+      01jnfbcy00webday3  web          2026-03-04T08:00:00Z  alpha  1200  web      5.1 MiB  1,312  297   290 KiB
+      01jnfs4a00webbeta  web on beta  2026-03-04T12:00:00Z  beta    900  web      5.1 MiB  1,312    0       0 B"
     `);
   });
 
@@ -130,18 +130,18 @@ describe('ckpt show', () => {
       digest    a795e21b85d637a0e0d6767e552f83f376184b7b2873174f9131175c575b3bf5
       parent    01jncrzh00webday2
 
-      START         END           SIZE       PROT  KIND   PAGES  ZERO  SHARED  NEW  OFFSET    PATH
-      000000400000  000000480000    512 KiB  r-xp  file       0     0       0    0  00000000  /usr/bin/web
-      000000480000  000000488000   32.0 KiB  rw-p  file       8     0       6    2  00000000  /usr/bin/web
-      000000900000  000000b58000    2.3 MiB  rw-p  heap     600     0     411  189            [heap]
-      00007f000000  00007f190000    1.6 MiB  rw-p  anon     400     0     300  100
-      00007f800000  00007f900000    1.0 MiB  rw-p  anon     256   240      16    0
-      00007fa00000  00007fa0c000   48.0 KiB  rwxp  anon      12     0      12    0
-      00007fc00000  00007fc40000    256 KiB  r-xp  file       0     0       0    0  00000000  /usr/lib/libssl.so.3.0.11
-      00007fc40000  00007fc4a000   40.0 KiB  rw-p  file      10     0      10    0  00000000  /usr/lib/libssl.so.3.0.11
-      00007fd00000  00007fd40000    256 KiB  r-xp  file       0     0       0    0  00000000  /usr/lib/libc.so.6
-      00007fd40000  00007fd46000   24.0 KiB  rw-p  file       6     0       6    0  00000000  /usr/lib/libc.so.6
-      00007ff00000  00007ff14000   80.0 KiB  rw-p  stack     20    14       0    6            [stack]"
+      START         END               SIZE  PROT  KIND   PAGES  ZERO  SHARED  NEW  OFFSET    PATH
+      000000400000  000000480000   512 KiB  r-xp  file       0     0       0    0  00000000  /usr/bin/web
+      000000480000  000000488000  32.0 KiB  rw-p  file       8     0       6    2  00000000  /usr/bin/web
+      000000900000  000000b58000   2.3 MiB  rw-p  heap     600     0     411  189            [heap]
+      00007f000000  00007f190000   1.6 MiB  rw-p  anon     400     0     300  100
+      00007f800000  00007f900000   1.0 MiB  rw-p  anon     256   240      16    0
+      00007fa00000  00007fa0c000  48.0 KiB  rwxp  anon      12     0      12    0
+      00007fc00000  00007fc40000   256 KiB  r-xp  file       0     0       0    0  00000000  /usr/lib/libssl.so.3.0.11
+      00007fc40000  00007fc4a000  40.0 KiB  rw-p  file      10     0      10    0  00000000  /usr/lib/libssl.so.3.0.11
+      00007fd00000  00007fd40000   256 KiB  r-xp  file       0     0       0    0  00000000  /usr/lib/libc.so.6
+      00007fd40000  00007fd46000  24.0 KiB  rw-p  file       6     0       6    0  00000000  /usr/lib/libc.so.6
+      00007ff00000  00007ff14000  80.0 KiB  rw-p  stack     20    14       0    6            [stack]"
     `);
   });
 
@@ -282,11 +282,11 @@ describe('ckpt stats', () => {
       packs        6 with 1,753 distinct pages, 1.7 MiB
       in use       1,670 pages, 95.3 % of those stored
 
-      TIME        CHECKPOINTS  IMAGES     NEW PAGES  STORED     RATIO SO FAR
-      2026-03-01            1    3.7 MiB        698    682 KiB       5.6x
-      2026-03-02            2    4.7 MiB        441    431 KiB       7.7x
-      2026-03-03            2    5.1 MiB        317    310 KiB       9.7x
-      2026-03-04            2   10.3 MiB        297    290 KiB      14.2x"
+      TIME        CHECKPOINTS    IMAGES  NEW PAGES   STORED  RATIO SO FAR
+      2026-03-01            1   3.7 MiB        698  682 KiB          5.6x
+      2026-03-02            2   4.7 MiB        441  431 KiB          7.7x
+      2026-03-03            2   5.1 MiB        317  310 KiB          9.7x
+      2026-03-04            2  10.3 MiB        297  290 KiB         14.2x"
     `);
     expect(out).toMatch(/^ratios +dedup 3\.4x, compression 4\.1x, together \d+\.\dx$/m);
   });

@@ -52,14 +52,20 @@ async function summary(context: Context, ckpt: Parameters<Parameters<Context['wi
   context.print(`${place} (log ${log_id})\n`);
   context.print(
     table(
-      ['PART', ...(hasTopics ? ['TOPIC'] : []), 'PARTITION', 'END', 'POSITION', 'LAG', 'LAST EVENT'],
+      [
+        'PART',
+        ...(hasTopics ? ['TOPIC'] : []),
+        'PARTITION',
+        ...['END', 'POSITION', 'LAG'].map((head) => ({ head, show: humanCount })),
+        'LAST EVENT',
+      ],
       parts.map((part) => [
         part.part,
         ...(hasTopics ? [part.topic] : []),
         part.partition,
-        humanCount(part.end).padStart(9),
-        humanCount(part.position).padStart(9),
-        humanCount(part.lag).padStart(9),
+        part.end,
+        part.position,
+        part.lag,
         part.last_event_at,
       ]),
     ),

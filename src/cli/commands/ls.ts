@@ -4,7 +4,7 @@ import type { CheckpointRow, ListOptions } from '../../ckpt.js';
 import { CkptError } from '../../format/errors.js';
 import { listOrders, type CheckpointState, type ListOrder } from '../../store/index.js';
 import { contextOf } from '../context.js';
-import { humanBytes, humanCount, table } from '../text.js';
+import { humanBytes, humanCount, table, type Column } from '../text.js';
 import { ageAgo } from '../time.js';
 
 interface LsOptions {
@@ -74,9 +74,12 @@ export function listText(
   rows: readonly Pick<CheckpointRow, (typeof shownColumns)[number]>[],
   withState: boolean,
 ): string {
-  const header = ['ID', 'NAME', 'CREATED', 'HOST', 'PID', 'COMMAND', 'IMAGE', 'PAGES', 'NEW', 'STORED'];
+  const header: Column[] = ['ID', 'NAME', 'CREATED', 'HOST', 'PID', 'COMMAND'];
+  header.push({ head: 'IMAGE', show: humanBytes }, { head: 'PAGES', show: humanCount });
+  header.push({ head: 'NEW', show: humanCount }, { head: 'STORED', show: humanBytes });
+  if (withState) header.push('STATE');
   return table(
-    [...header, ...(withState ? ['STATE'] : [])],
+    header,
     rows.map((row) => [
       row.id,
       row.name,
@@ -84,11 +87,11 @@ export function listText(
       row.host,
       row.pid,
       row.comm,
-      humanBytes(row.image_bytes).padStart(9),
-      humanCount(row.pages).padStart(9),
-      humanCount(row.new_pages).padStart(9),
-      humanBytes(row.stored_bytes).padStart(9),
-      ...(withState ? [row.state] : []),
+      row.image_bytes,
+      row.pages,
+      row.new_pages,
+      row.stored_bytes,
+      row.state,
     ]),
   );
 }

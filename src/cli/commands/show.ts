@@ -127,11 +127,23 @@ function registers(task: TaskView): string {
 
 function mappings(vmas: readonly VmaEntry[]): string {
   return table(
-    ['START', 'END', 'SIZE', 'PROT', 'KIND', 'PAGES', 'ZERO', 'SHARED', 'NEW', 'OFFSET', 'PATH'],
+    [
+      'START',
+      'END',
+      { head: 'SIZE', show: humanBytes },
+      'PROT',
+      'KIND',
+      'PAGES',
+      'ZERO',
+      'SHARED',
+      'NEW',
+      'OFFSET',
+      'PATH',
+    ],
     vmas.map((vma) => [
       hexAddress(vma.start_addr),
       hexAddress(vma.end_addr),
-      humanBytes(Number(vma.end_addr - vma.start_addr)).padStart(9),
+      Number(vma.end_addr - vma.start_addr),
       vma.prot,
       vma.kind,
       vma.pages,

@@ -60,7 +60,8 @@ function hereOf({ local_packs, local_pack_bytes, local_pack_bytes_max }: StoreSi
 }
 
 function times(whole: number, part: number): string {
-  return part === 0 ? '-' : `${(whole / part).toFixed(1)}x`;
+  const ratio = whole / part;
+  return Number.isFinite(ratio) ? `${ratio.toFixed(1)}x` : '-';
 }
 
 function share(part: number, whole: number): string {
@@ -72,14 +73,15 @@ function growthTable(growth: readonly Growth[], lines: number): string {
   const rows = growth.map((step) => {
     images += step.image_bytes;
     stored += step.stored_bytes;
-    return [
-      step.time,
-      step.checkpoints,
-      humanBytes(step.image_bytes).padStart(9),
-      humanCount(step.new_pages).padStart(9),
-      humanBytes(step.stored_bytes).padStart(9),
-      times(images, stored).padStart(9),
-    ];
+    return [step.time, step.checkpoints, step.image_bytes, step.new_pages, step.stored_bytes, images / stored];
   });
-  return table(['TIME', 'CHECKPOINTS', 'IMAGES', 'NEW PAGES', 'STORED', 'RATIO SO FAR'], rows.slice(-lines));
+  const header = [
+    'TIME',
+    'CHECKPOINTS',
+    { head: 'IMAGES', show: humanBytes },
+    { head: 'NEW PAGES', show: humanCount },
+    { head: 'STORED', show: humanBytes },
+    { head: 'RATIO SO FAR', show: (ratio: number) => times(ratio, 1) },
+  ];
+  return table(header, rows.slice(-lines));
 }

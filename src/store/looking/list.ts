@@ -83,18 +83,27 @@ export function listCheckpoints<K extends ListColumn>(
     const sql = `SELECT ${columns?.join(', ') ?? '*'} ${from} ORDER BY ${direction(reverse)}`;
     return guarded('query', place, () => db.prepare<(string | number)[], CheckpointRow>(sql).all(...values));
   }
-  // A text for each row: parsing them takes a third of the time in which SQLite hands out their values one by one.
-  const sql = `SELECT json_array(${columns.join(', ')}) ${from} ORDER BY ${direction(reverse)}`;
+  // A text for each column: parsing them takes half of the time in which SQLite hands out their values one by one.
+  const wanted = `SELECT ${columns.join(', ')} ${from} ORDER BY ${direction(reverse)}`;
+  const sql = `SELECT ${columns.map((name) => `json_group_array(${name})`).join(', ')} FROM (${wanted})`;
   const texts = guarded('query', place, () =>
     db
-      .prepare<(string | number)[], string>(sql)
-      .pluck()
-      .all(...values),
+      .prepare<(string | number)[], string[]>(sql)
+      .raw()
+      .get(...values),
   );
-  const rows = JSON.parse(`[${texts.join(',')}]`) as unknown[][];
-  return rows.map((values) => {
+  return rowsOf(
+    columns,
+    (texts ?? []).map((text) => JSON.parse(text) as unknown[]),
+  );
+}
+
+function rowsOf<K extends ListColumn>(columns: readonly K[], values: readonly unknown[][]): Pick<CheckpointRow, K>[] {
+  const rows: Pick<CheckpointRow, K>[] = [];
+  for (let i = 0; i < (values[0]?.length ?? 0); i++) {
     const row: Partial<Record<ListColumn, unknown>> = {};
-    for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i];
-    return row as Pick<CheckpointRow, K>;
-  });
+    for (let column = 0; column < columns.length; column++) row[columns[column]!] = values[column]![i];
+    rows.push(row as Pick<CheckpointRow, K>);
+  }
+  return rows;
 }
