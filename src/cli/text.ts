@@ -132,6 +132,9 @@ export class StreamedTable {
   }
 }
 
+/** Lines, and what ends them. */
+const LINES_JOINED = 256;
+
 /** The cells of some rows, all in one array: lists are long, and what each row has of its own takes most of the time. */
 class Cells {
   /** Of each column, the widest. */
@@ -163,7 +166,8 @@ class Cells {
   aligned({ numeric, widths }: Layout): string {
     const { texts, ascii } = this;
     const columns = widths.length;
-    let all = '';
+    const done: string[] = [];
+    let lines: string[] = [];
     for (let i = 0; i < texts.length;) {
       let line = '';
       for (let column = 0; column < columns; column++) {
@@ -173,9 +177,14 @@ class Cells {
         if (column > 0) line += '  ';
         line += numeric[column] ? padding + text : text + padding;
       }
-      all += `${line.endsWith(' ') ? line.trimEnd() : line}\n`;
+      lines.push(line.endsWith(' ') ? line.trimEnd() : line, '\n');
+      // Made one text while they are young: the pieces of long texts outlive a collection or two, and cost more than all else here.
+      if (lines.length >= LINES_JOINED || i === texts.length) {
+        done.push(lines.join(''));
+        lines = [];
+      }
     }
-    return all;
+    return done.join('');
   }
 }
 

@@ -47,14 +47,16 @@ export function lsCommand(): Command {
           context.printJson(await ckpt.list(filter));
           return;
         }
-        const rows = await ckpt.list({ ...filter, columns: shownColumns });
+        const isOfOneState = options.state === undefined || options.state === 'sealed';
+        const columns = isOfOneState ? shownColumns : ([...shownColumns, 'state'] as const);
+        const rows = await ckpt.list({ ...filter, columns });
         if (!rows.length) context.say('no checkpoints');
-        context.print(listText(rows, options.state !== undefined && options.state !== 'sealed'));
+        context.print(listText(rows));
       });
     });
 }
 
-/** What the table is made of. */
+/** What the table is made of, and `state` where not all have the same. */
 export const shownColumns = [
   'id',
   'name',
@@ -66,18 +68,16 @@ export const shownColumns = [
   'pages',
   'new_pages',
   'stored_bytes',
-  'state',
 ] as const;
 
+type ShownRow = Pick<CheckpointRow, (typeof shownColumns)[number]> & Partial<Pick<CheckpointRow, 'state'>>;
+
 /** The table of `ckpt ls`. */
-export function listText(
-  rows: readonly Pick<CheckpointRow, (typeof shownColumns)[number]>[],
-  withState: boolean,
-): string {
+export function listText(rows: readonly ShownRow[]): string {
   const header: Column[] = ['ID', 'NAME', 'CREATED', 'HOST', 'PID', 'COMMAND'];
   header.push({ head: 'IMAGE', show: humanBytes }, { head: 'PAGES', show: humanCount });
   header.push({ head: 'NEW', show: humanCount }, { head: 'STORED', show: humanBytes });
-  if (withState) header.push('STATE');
+  if (rows[0]?.state !== undefined) header.push('STATE');
   return table(
     header,
     rows.map((row) => [
