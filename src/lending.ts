@@ -4,10 +4,10 @@
 // so a checkpoint's packs stay for a while after each question, and whoever still asks keeps them.
 import { fstatSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { packPath } from './codec/native.js';
+import { packPath, type StreamEvent } from './codec/native.js';
 import { CkptError } from './format/errors.js';
 import type { LazyRestarts } from './restore/lazy-restarts.js';
-import type { Store } from './store/index.js';
+import { readHead, type Store } from './store/index.js';
 import type { Lease, Leases } from './store/lifecycle/leases.js';
 import { storedImage } from './stored-image.js';
 
@@ -28,6 +28,11 @@ interface Loan {
   readonly timer: NodeJS.Timeout;
 }
 
+/** Of an image: a `record` or `pages` event of its stream, or the head of a pack; base64. */
+export type OutlinePart =
+  | { readonly type: StreamEvent['type']; readonly value: string }
+  | { readonly type: 'head'; readonly pack: string; readonly value: string };
+
 export class Lending {
   readonly #loans = new Map<string, Loan>();
   #newest: SharedLease | undefined;
@@ -43,6 +48,21 @@ export class Lending {
     await this.#keep(id);
     await this.store.catchUp();
     return this.lazy().with(storedImage(this.store, id), ({ planFd }) => wholeOf(planFd));
+  }
+
+  /** All of a sealed checkpoint but its pages: the events of its stream, then the heads of its packs. CkptError. */
+  async *outline(id: string): AsyncGenerator<OutlinePart> {
+    await this.#keep(id);
+    await this.store.catchUp();
+    const { catalog, log } = this.store;
+    // Of one moment: pages may move to other packs while this is sent.
+    const events = [...catalog.imageEvents(id)].flat();
+    const packs = catalog.packsOf(id);
+    for (const { type, value } of events) yield { type, value: value.toString('base64') };
+    for (const pack of packs) {
+      const head = await readHead(packPath(log.packs.headsDir, pack));
+      yield { type: 'head', pack, value: head.toString('base64') };
+    }
   }
 
   /** The file of a pack that a plan of this checkpoint named. CkptError. */

@@ -27,16 +27,25 @@ export class BorrowedPages {
     private readonly farewell: Writable,
   ) {}
 
-  /** CkptError. */
-  static async open(client: RemoteClient, service: RemoteOptions, checkpoint: string): Promise<BorrowedPages> {
+  /**
+   * `prove` makes the plan of what this machine's keys believe, and puts the heads of its packs into a directory; else the service's is taken.
+   * CkptError.
+   */
+  static async open(
+    client: RemoteClient,
+    service: RemoteOptions,
+    checkpoint: string,
+    prove?: (headsDir: string) => Promise<number>,
+  ): Promise<BorrowedPages> {
     const cache = cacheDir();
     const lazyDir = join(cache, 'lazy');
     mkdirSync(lazyDir, { recursive: true, mode: 0o700 });
     const packsDir = mkdtempSync(join(cache, 'packs-'));
     let planFd: number | undefined;
     try {
-      planFd = await fetchPlan(client, checkpoint, join(packsDir, 'plan'));
-      const farewell = await startBringer({ service, checkpoint, dir: packsDir });
+      const heads = join(packsDir, 'heads');
+      planFd = prove ? await prove(heads) : await fetchPlan(client, checkpoint, join(packsDir, 'plan'));
+      const farewell = await startBringer({ service, checkpoint, dir: packsDir, ...(prove ? { heads } : {}) });
       return new BorrowedPages({ planFd, packsDir, lazyDir }, farewell);
     } catch (error) {
       if (planFd !== undefined) closeSync(planFd);

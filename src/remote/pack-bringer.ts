@@ -4,7 +4,7 @@
 // connected any more. It listens in the directory of the packs (native/pager/pack_bringer.h says what is said there), and takes
 // what to do from the first line of its standard input, whose end is the command's farewell.
 import { createHash } from 'node:crypto';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,6 +16,8 @@ export interface Errand {
   readonly checkpoint: string;
   /** Of the packs; removed in the end. */
   readonly dir: string;
+  /** Where the heads are that packs have to have, if that was proved before: a pack's name alone does not say what its pages are. */
+  readonly heads?: string;
 }
 
 /** The name of its socket there. */
@@ -55,7 +57,7 @@ class PackBringer {
         chunks.push(chunk);
         if ((bytes += chunk.length) > PACK_BYTES_MAX) throw new Error('the service sends too much');
       }
-      keep(this.errand.dir, pack, Buffer.concat(chunks));
+      keep(this.errand, pack, Buffer.concat(chunks));
     } catch (error) {
       if (signal.aborted) throw new Error(`${this.errand.service.url} does not answer`, { cause: error });
       throw error;
@@ -64,11 +66,15 @@ class PackBringer {
 }
 
 /** The last 32 bytes of a pack are the SHA-256 of the rest, and its name: what came is what the plan means, or is not kept. */
-function keep(dir: string, pack: string, bytes: Buffer): void {
+function keep({ dir, heads }: Errand, pack: string, bytes: Buffer): void {
   const body = bytes.subarray(0, Math.max(0, bytes.length - ID_BYTES));
   const digest = createHash('sha256').update(body).digest('hex');
   if (digest !== pack || bytes.subarray(body.length).toString('hex') !== pack) {
     throw new Error('what the service sends is not that pack');
+  }
+  if (heads !== undefined) {
+    const head = readFileSync(packPath(heads, pack));
+    if (!bytes.subarray(0, head.length).equals(head)) throw new Error('the pack has not the pages that were sealed');
   }
   const path = packPath(dir, pack);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

@@ -30,6 +30,7 @@ import { Keyring } from '../seals/keyring.js';
 import { viewSeals, type SealView } from '../store-seals.js';
 import { receiveImage } from './image-transfer.js';
 import { RemoteLooks } from './remote-looks.js';
+import { provePlan } from './proved-plan.js';
 import { passSealed, sealedDigest, type RemoteSeals, type SealedDigest } from './sealed-image.js';
 
 /** What a store offers, without what is private to one on this machine. */
@@ -284,7 +285,7 @@ class RemoteCkpt extends RemoteLooks implements Partial<CkptFace> {
     const record = (pid: number | null, result: string): Promise<void> =>
       this.#recordRestore(row.id, { restore_id: restoreId, host: hostname(), pid, result }, options);
     try {
-      const task = options.lazy ? await this.#startLazily(row.id, options) : await this.#startFully(row.id, options);
+      const task = options.lazy ? await this.#startLazily(row, options) : await this.#startFully(row.id, options);
       const pid = await task.running;
       await record(pid, 'running');
       const outcome = task.outcome.then(async (end) => {
@@ -318,15 +319,19 @@ class RemoteCkpt extends RemoteLooks implements Partial<CkptFace> {
   }
 
   /** Its pages come from the service when it touches them. */
-  async #startLazily(id: string, options: RestartOptions): Promise<TaskRestart> {
-    if (this.#keyring?.list().length) {
+  async #startLazily(row: CheckpointRow, options: RestartOptions): Promise<TaskRestart> {
+    const wanted = await this.#sealed(row);
+    if (wanted?.isCarried) {
       throw new CkptError(
         'unsupported',
-        'restart --lazy over --remote lets a task run before its seal could be verified with the keys here',
-        'leave --lazy out',
+        `the seal of ${row.id} was made in another store, and only its whole image tells whether it is right`,
+        'leave --lazy out, or seal it where it is (ckpt key seal)',
       );
     }
-    const pages = await BorrowedPages.open(this.client, this.options, id);
+    const prove = wanted
+      ? (headsDir: string): Promise<number> => provePlan(this.client, this.#codec, wanted, row.image_bytes, headsDir)
+      : undefined;
+    const pages = await BorrowedPages.open(this.client, this.options, row.id, prove);
     try {
       const task = new TaskRestart(this.#codec, restartOptions(options), pages.source);
       await task.running;

@@ -17,6 +17,8 @@ export interface SealedDigest {
   readonly digest: string;
   /** Of the log in which that digest means something. */
   readonly hashing: LogHashing;
+  /** The seal was made in another log: only all of the image tells whether it comes to that digest. */
+  readonly isCarried: boolean;
 }
 
 /** The seals of a checkpoint as the service shows them. */
@@ -35,7 +37,8 @@ export function sealedDigest(keys: readonly KeyEntry[], row: SealSubject, remote
       judged.map(({ judgement }) => judgement),
     );
   }
-  return { checkpoint: row.id, digest: found.seal.digest, hashing: originOf(found.seal) ?? remote };
+  const origin = originOf(found.seal);
+  return { checkpoint: row.id, digest: found.seal.digest, hashing: origin ?? remote, isCarried: origin !== undefined };
 }
 
 /** `fill` writes the image into a descriptor; what has been checked is written to `fd`. CkptError `damaged`: it is not what was sealed. */

@@ -5,7 +5,7 @@ import { events } from './routes/events.js';
 import { getCore, imageGet, imageHead } from './routes/image.js';
 import { digestImage, ingest, ingestStream } from './routes/ingest.js';
 import { collectGarbage, getTags, planPrune, searchCheckpoints, setTag } from './routes/keeping.js';
-import { getPack, getPlan } from './routes/lent.js';
+import { getOutline, getPack, getPlan } from './routes/lent.js';
 import { getLog, getLogEvents } from './routes/log.js';
 import { abort, rebuild, repair, verify } from './routes/mending.js';
 import { recordRestore, restart } from './routes/restart.js';
@@ -33,6 +33,7 @@ export const operations: readonly Operation[] = [
   imageGet,
   getCore,
   getPlan,
+  getOutline,
   getPack,
   restart,
   recordRestore,

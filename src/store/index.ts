@@ -38,6 +38,7 @@ export { Leases, type Lease } from './lifecycle/leases.js';
 export { abortStale, abortStream } from './fencing.js';
 export type { EventLog, LogBatch, LogPosition, NewPack, PackBatch, PackHold, PackInfo, PackStore } from './log.js';
 export { currentWriter, isGone, processStartTicks } from './machine.js';
+export { readHead } from './pack-head.js';
 export { openStore, type Store, type StoreOptions } from './store.js';
 
 /** Versions of the schemas of catalog.db and log.db that this release writes. */

@@ -41,7 +41,8 @@ async function pass(bytes: Buffer, wanted: string, cut?: CkptError): Promise<{ a
     writeSync(into, bytes); // smaller than the pipe
     if (cut) throw cut;
   };
-  const error: unknown = await passSealed(codec, { checkpoint: 'ID', digest: wanted, hashing }, fd, fill).then(
+  const sealed = { checkpoint: 'ID', digest: wanted, hashing, isCarried: false };
+  const error: unknown = await passSealed(codec, sealed, fd, fill).then(
     () => undefined,
     (reason: unknown) => reason,
   );

@@ -146,14 +146,6 @@ describe('a task restarted lazily out of a service', () => {
     adopt(pid);
     expect(stateOf(pid)).toBe('T');
   });
-
-  it('is refused where keys of this machine would have to be asked first', async () => {
-    const id = await saved();
-    await here.ok('key', 'make', '--name', 'mine');
-    const { code, stderr } = await here.run('--remote', service.remote, 'restart', id, '--lazy', '--detach');
-    expect(code).toBe(5);
-    expect(stderr).toContain('leave --lazy out');
-  });
 });
 
 describe('a pack over HTTP', () => {

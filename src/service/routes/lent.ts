@@ -2,6 +2,7 @@
 import { findCheckpoint } from '../lookup.js';
 import type { Operation } from '../operation.js';
 import { checkpointArgument, digest, text } from '../schemas.js';
+import { linesResponse, sendLines } from '../send-lines.js';
 import { imageType } from './image.js';
 
 export const getPlan: Operation = {
@@ -24,6 +25,27 @@ export const getPlan: Operation = {
     } finally {
       job.end();
     }
+  },
+};
+
+export const getOutline: Operation = {
+  id: 'getOutline',
+  method: 'GET',
+  path: '/v1/checkpoints/{id}/outline',
+  summary: 'All of an image but its pages',
+  description:
+    'For a lazy restart by a client with keys of its own: it computes the digest of the image, which is what a seal is made over, before any page ' +
+    'is there. The events of the stream (`{"type": "record" or "pages", "value": BASE64}`, values as in the log), then the heads of its ' +
+    'packs, up to their first frame (`{"type": "head", "pack": ID, "value": BASE64}`).',
+  scope: 'read',
+  parameters: { id: checkpointArgument },
+  responses: { 200: linesResponse('The events and the heads, a line each') },
+  problems: ['missing', 'unsupported', 'damaged', 'busy'],
+  run: async (context, request, reply) => {
+    const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
+    const lending = await context.ckpt.lend(id);
+    await sendLines(context, request, reply, 'image', () => lending.outline(id));
+    return undefined;
   },
 };
 

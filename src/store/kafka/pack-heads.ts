@@ -5,10 +5,8 @@
 import { readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { packPath } from '../../codec/native.js';
-import { decodePackHeader, HASH_BYTES, PACK_HEADER_BYTES } from '../../format/generated/store.js';
 import { PackFolder, type NamedBytes } from '../embedded/pack-folder.js';
-
-const FRAME_ENTRY_BYTES = 4;
+import { headOf } from '../pack-head.js';
 
 export class PackHeads {
   readonly folder: PackFolder;
@@ -29,12 +27,4 @@ export class PackHeads {
     const beginning = Buffer.alloc(head.length);
     return readSync(fd, beginning, 0, beginning.length, 0) === head.length && beginning.equals(head);
   }
-}
-
-/** The bytes before the first frame; all of what is no pack. */
-function headOf(bytes: Buffer): Buffer {
-  if (bytes.length < PACK_HEADER_BYTES) return bytes;
-  const { magic, pages, frames } = decodePackHeader(bytes);
-  if (magic !== 'ckptpack') return bytes;
-  return bytes.subarray(0, PACK_HEADER_BYTES + pages * HASH_BYTES + frames * FRAME_ENTRY_BYTES);
 }
