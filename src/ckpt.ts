@@ -72,7 +72,8 @@ export class Ckpt {
   readonly #seals: StoreSeals;
   readonly #intake: Intake;
   readonly #leases: Leases;
-  readonly #lending: Lending;
+  /** Plans and packs for lazy restarts on other machines: as a restart here, only of an image that is believed. */
+  readonly lending: Lending;
   #lazy: LazyRestarts | undefined;
 
   private constructor(
@@ -81,7 +82,10 @@ export class Ckpt {
     private readonly options: CkptOptions,
   ) {
     this.#leases = new Leases(store.dir, codec);
-    this.#lending = new Lending(store, this.#leases, () => this.#lazyRestarts());
+    this.lending = new Lending(store, this.#leases, {
+      lazy: () => this.#lazyRestarts(),
+      believe: async (id) => this.#requireSeal(await this.find(id), { prove: true, once: true }),
+    });
     this.#trust = new Trust(store, codec, this.#leases, (what, work) => this.#leased(what, work));
     const keyring = options.keys === undefined ? undefined : new Keyring(options.keys);
     this.#seals = new StoreSeals(store, codec, keyring, () => this.#rebuildEnvironment());
@@ -120,7 +124,7 @@ export class Ckpt {
   }
 
   async close(): Promise<void> {
-    await this.#lending.close();
+    await this.lending.close();
     await this.#lazy?.close();
     await this.store.close();
   }
@@ -256,12 +260,6 @@ export class Ckpt {
   #lazyRestarts(): LazyRestarts {
     this.#lazy ??= new LazyRestarts({ ...this.#rebuildEnvironment(), lazyDir: join(this.store.dir, 'lazy') });
     return this.#lazy;
-  }
-
-  /** Plans and packs for lazy restarts on other machines: as a restart here, only of an image that is believed. */
-  async lend(id: string): Promise<Lending> {
-    await this.#requireSeal(await this.find(id), { prove: true, once: true });
-    return this.#lending;
   }
 
   /** Writes the image into the task's pipe. What went wrong, if something did. */

@@ -26,6 +26,8 @@ interface SharedLease {
 interface Loan {
   readonly shared: SharedLease;
   readonly timer: NodeJS.Timeout;
+  /** Named in a plan or an outline. */
+  readonly packs: Set<string>;
 }
 
 /** Of an image: a `record` or `pages` event of its stream, or the head of a pack; base64. */
@@ -40,24 +42,25 @@ export class Lending {
   constructor(
     private readonly store: Store,
     private readonly leases: Leases,
-    private readonly lazy: () => LazyRestarts,
+    private readonly env: {
+      readonly lazy: () => LazyRestarts;
+      /** CkptError when an image may not be used. */
+      readonly believe: (id: string) => Promise<void>;
+    },
   ) {}
 
   /** Of a sealed checkpoint, as `restart_plan` in docs/format.md says. CkptError, CodecError. */
   async plan(id: string): Promise<Buffer> {
-    await this.#keep(id);
-    await this.store.catchUp();
-    return this.lazy().with(storedImage(this.store, id), ({ planFd }) => wholeOf(planFd));
+    await this.#lend(id);
+    return this.env.lazy().with(storedImage(this.store, id), ({ planFd }) => wholeOf(planFd));
   }
 
   /** All of a sealed checkpoint but its pages: the events of its stream, then the heads of its packs. CkptError. */
   async *outline(id: string): AsyncGenerator<OutlinePart> {
-    await this.#keep(id);
-    await this.store.catchUp();
+    const packs = await this.#lend(id);
     const { catalog, log } = this.store;
     // Of one moment: pages may move to other packs while this is sent.
     const events = [...catalog.imageEvents(id)].flat();
-    const packs = catalog.packsOf(id);
     for (const { type, value } of events) yield { type, value: value.toString('base64') };
     for (const pack of packs) {
       const head = await readHead(packPath(log.packs.headsDir, pack));
@@ -65,10 +68,15 @@ export class Lending {
     }
   }
 
+  /** Whether a plan or an outline that is not long ago named the pack: whoever asked for that gets it, whatever became of the checkpoint. */
+  lends(id: string, pack: string): boolean {
+    return this.#loans.get(id)?.packs.has(pack) ?? false;
+  }
+
   /** The file of a pack that a plan of this checkpoint named. CkptError. */
   async pack(id: string, pack: string): Promise<Buffer> {
     const { catalog, log } = this.store;
-    catalog.find(id);
+    if (!this.lends(id, pack)) await this.env.believe(id);
     await this.#keep(id);
     const path = packPath(log.packs.dir, pack);
     // One that was moved elsewhere has no users any more; its file is there as long as it is kept.
@@ -85,18 +93,30 @@ export class Lending {
     for (const id of [...this.#loans.keys()]) await this.#end(id);
   }
 
-  async #keep(id: string): Promise<void> {
-    const known = this.#loans.get(id);
-    if (known) known.timer.refresh();
+  /** The packs of a checkpoint, at the log's end, which stay from now on. */
+  async #lend(id: string): Promise<string[]> {
+    await this.env.believe(id);
+    const { packs: lent } = await this.#keep(id);
+    await this.store.catchUp();
+    const packs = this.store.catalog.packsOf(id);
+    for (const pack of packs) lent.add(pack);
+    return packs;
+  }
+
+  async #keep(id: string): Promise<Loan> {
+    let loan = this.#loans.get(id);
+    if (loan) loan.timer.refresh();
     else {
       const timer = setTimeout(() => void this.#end(id).catch(() => undefined), KEPT_MS).unref();
-      this.#loans.set(id, { shared: this.#lease(), timer });
+      loan = { shared: this.#lease(), timer, packs: new Set() };
+      this.#loans.set(id, loan);
     }
-    await this.#loans.get(id)?.shared.lease.catch((error: unknown) => {
+    await loan.shared.lease.catch((error: unknown) => {
       this.#loans.delete(id);
       this.#newest = undefined;
       throw error;
     });
+    return loan;
   }
 
   #lease(): SharedLease {

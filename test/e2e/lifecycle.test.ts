@@ -207,7 +207,7 @@ describe('gc', () => {
     const open = await Ckpt.open({ store: store.path });
     try {
       // Whoever asks for a plan holds what was there then for a while: the old pack is not deleted, but its pages move.
-      const plan = async (): Promise<Buffer> => (await open.lend(second)).plan(second);
+      const plan = async (): Promise<Buffer> => open.lending.plan(second);
       const packs = async (): Promise<Buffer[]> =>
         (
           JSON.parse(

@@ -2,7 +2,7 @@
 //
 // ckpt --remote restart --lazy: the task runs here, its pages come out of the service's packs when it touches them. Nothing runs on
 // without a page that the service does not have, or does not give while it is gone.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packPath } from '../../src/codec/native.js';
@@ -149,6 +149,28 @@ describe('a task restarted lazily out of a service', () => {
 });
 
 describe('a pack over HTTP', () => {
+  it('is there for whoever asked for the plan, whatever is removed and collected meanwhile', async () => {
+    const id = await saved();
+    const packs = (await service.ask(`/v1/checkpoints/${id}/outline`)).body
+      .toString()
+      .matchAll(/"pack":"([0-9a-f]+)"/g);
+    const names = Array.from(packs, ([, name]) => String(name));
+    expect(names.length).toBeGreaterThan(10);
+    const whole = names.map((name) => readFileSync(packPath(join(store.path, 'packs'), name)));
+    await store.ok('rm', id);
+    await store.ok('gc');
+    await service.json('/v1/gc', { method: 'POST', json: {} });
+    for (const [i, name] of names.entries()) {
+      const { status, body } = await service.ask(`/v1/checkpoints/${id}/packs/${name}`);
+      expect(status, name).toBe(200);
+      expect(body.equals(whole[i] as Buffer)).toBe(true);
+    }
+    // Nobody needs them once the service has gone.
+    expect(await service.stop()).toBe(0);
+    await store.ok('gc');
+    for (const name of names) expect(existsSync(packPath(join(store.path, 'packs'), name))).toBe(false);
+  });
+
   it.each(['0'.repeat(64), `..%2f..%2f${'0'.repeat(58)}`, '0'.repeat(63)])('is not there: %s', async (pack) => {
     const id = await service.ingest(readFileSync(golden));
     expect([400, 404]).toContain((await service.ask(`/v1/checkpoints/${id}/packs/${pack}`)).status);

@@ -21,7 +21,7 @@ export const getPlan: Operation = {
     const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
     const job = context.work.begin('image');
     try {
-      return await reply.type(imageType).send(await (await context.ckpt.lend(id)).plan(id));
+      return await reply.type(imageType).send(await context.ckpt.lending.plan(id));
     } finally {
       job.end();
     }
@@ -43,8 +43,7 @@ export const getOutline: Operation = {
   problems: ['missing', 'unsupported', 'damaged', 'busy'],
   run: async (context, request, reply) => {
     const { id } = await findCheckpoint(context, (request.params as { id: string }).id);
-    const lending = await context.ckpt.lend(id);
-    await sendLines(context, request, reply, 'image', () => lending.outline(id));
+    await sendLines(context, request, reply, 'image', () => context.ckpt.lending.outline(id));
     return undefined;
   },
 };
@@ -62,10 +61,11 @@ export const getPack: Operation = {
   problems: ['missing', 'unsupported', 'damaged', 'busy'],
   run: async (context, request, reply) => {
     const { id: argument, pack } = request.params as { id: string; pack: string };
-    const { id } = await findCheckpoint(context, argument);
+    const { lending } = context.ckpt;
+    const id = lending.lends(argument, pack) ? argument : (await findCheckpoint(context, argument)).id;
     const job = context.work.begin('image');
     try {
-      const bytes = await (await context.ckpt.lend(id)).pack(id, pack);
+      const bytes = await lending.pack(id, pack);
       context.metrics.imageBytes.inc(bytes.length);
       return await reply.type(imageType).send(bytes);
     } finally {
