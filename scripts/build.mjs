@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Builds all: checks the generated code, compiles the native side and the TypeScript, then makes man pages and
+// Builds all: checks the generated code, compiles the native side and the TypeScript (compile.mjs), then makes man pages and
 // completions from the commands themselves. Leaves bin/ckpt and bin/ckpt-ingest executable.
-import { chmodSync, existsSync, readdirSync } from 'node:fs';
+import { chmodSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildEnvironment, checkMachine } from './lib/toolchain.mjs';
 import { Failure, isMain, main, root, run } from './lib/run.mjs';
-
-/** Packages that only developers have: an installed package is built already. */
-const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 
 export async function build() {
   checkMachine();
@@ -18,10 +15,9 @@ export async function build() {
     const code = await run(process.execPath, args, { env });
     if (code !== 0) throw new Failure(`build: ${title} failed (exit code ${code})`);
   };
-  if (!existsSync(tsc)) throw new Failure('build: TypeScript is not installed: run npm ci first');
   await node('generated code is up to date', 'format/generate.mjs', '--check');
   await node('native code', 'scripts/native.mjs');
-  await node('TypeScript', tsc, '-p', 'tsconfig.json');
+  await node('TypeScript', 'scripts/compile.mjs');
   await node('man pages and completions', 'scripts/man.mjs');
   for (const name of readdirSync(join(root, 'bin'))) chmodSync(join(root, 'bin', name), 0o755);
 }

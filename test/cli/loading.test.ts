@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 
-const program = new URL('../../dist/cli/program.js', import.meta.url).href;
+const program = new URL('../../dist/bundle/main.js', import.meta.url).href;
 const inProcess = `
-  const { buildProgram } = await import(${JSON.stringify(program)});
+  const { main } = await import(${JSON.stringify(program)});
   const { createRequire } = await import('node:module');
-  await buildProgram().parseAsync(['ls'], { from: 'user' });
+  await main(['ls']);
   const files = Object.keys(createRequire(import.meta.url).cache);
   const names = files.map((file) => /.*node_modules[/]((?:@[^/]*[/])?[^/]*)/.exec(file)?.[1]).filter(Boolean);
   process.stdout.write([...new Set(names)].join(' '));`;
