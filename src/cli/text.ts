@@ -204,8 +204,7 @@ function isNumber(value: Value): boolean {
 
 /** Characters, not UTF-16 units. */
 function width(text: string): number {
-  const { length } = text;
-  let pairs = 0;
-  for (let i = 1; i < length; i++) if ((text.charCodeAt(i) & 0xfc00) === 0xdc00) pairs++;
-  return length - pairs;
+  let characters = 0;
+  for (const _ of text) characters++;
+  return characters;
 }

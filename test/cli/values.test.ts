@@ -70,6 +70,37 @@ describe('text', () => {
     expect(table(['A'], [])).toBe('');
   });
 
+  test('numbers are shown as their column says, flush right', () => {
+    const header = ['A', { head: 'SIZE', show: humanBytes }, { head: 'N', show: humanCount }];
+    const rows = [
+      ['x', 1536, 1],
+      ['y', null, 12345],
+    ];
+    expect(table(header, rows)).toBe('A     SIZE       N\nx  1.5 KiB       1\ny           12,345\n');
+  });
+
+  test('a table of any text and length has its columns where the widest cells end', () => {
+    const value = fc.oneof(fc.string({ unit: 'binary', maxLength: 12 }), fc.string({ maxLength: 12 }), fc.nat());
+    const rows = fc.array(fc.tuple(value, fc.option(fc.nat()), value), { minLength: 1, maxLength: 700 });
+    fc.assert(
+      fc.property(rows, (all) => {
+        const header = ['FIRST', 'NUMBER', 'LAST'];
+        const cells = [header, ...all].map((row) => row.map(cell));
+        const widths = header.map((_, i) => Math.max(...cells.map((row) => Array.from(row[i] ?? '').length)));
+        const numeric = header.map((_, i) => all.every((row) => typeof row[i] !== 'string'));
+        const padded = cells.map((row) =>
+          row.map((text, i) => {
+            const spaces = ' '.repeat((widths[i] ?? 0) - Array.from(text).length);
+            return numeric[i] ? spaces + text : text + spaces;
+          }),
+        );
+        const lines = padded.map((row) => row.join('  ')).map((line) => (line.endsWith(' ') ? line.trimEnd() : line));
+        expect(table(header, all)).toBe(lines.map((line) => `${line}\n`).join(''));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test('control characters of names never reach the terminal', () => {
     expect(cell('a\x1b[31mb\n')).toBe('a\\x1b[31mb\\x0a');
   });
