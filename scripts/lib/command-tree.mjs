@@ -3,7 +3,10 @@
 // A plain picture of a commander command tree, for what is made from the commands: man pages and shell completions.
 
 /** What an argument's name says about its values. */
-const kinds = { PID: 'pid', ID: 'checkpoint', FILE: 'file', DIR: 'directory', QUERY: 'text', NAME: 'text' };
+const kinds = {
+  ...{ PID: 'pid', FILE: 'file', DIR: 'directory', QUERY: 'text', NAME: 'text' },
+  ...{ ID: 'checkpoint', A: 'checkpoint', B: 'checkpoint' },
+};
 
 function kindOf(name) {
   return kinds[name.replace(/[^A-Za-z].*$/, '').toUpperCase()] ?? 'text';

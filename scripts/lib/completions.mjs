@@ -11,6 +11,9 @@ const words = (list) => list.join(' ');
 /** Shell that prints ids and names of the sealed checkpoints, one a line. */
 const checkpoints = `ckpt ls --json 2>/dev/null | grep -oE '"(id|name)": *"[^"]*"' | cut -d'"' -f4`;
 
+/** Names of the options before any command that say which store is meant: what is offered is out of that one. */
+const valued = (tree) => tree.options.filter((o) => o.takesValue).flatMap(names);
+
 function bashValue(kind, choices) {
   if (choices.length) return `COMPREPLY=($(compgen -W ${quote(words(choices))} -- "$cur"))`;
   switch (kind) {
@@ -76,8 +79,8 @@ _ckpt() {
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=\${COMP_WORDS[index]}
     case $word in
-      # Also behind the command: what is offered is out of the store that is meant.
-      ${globals.flatMap(names).join('|') || '--'})
+      # Also behind the command.
+      ${valued(tree).join('|')})
         settings+=("$word" "\${COMP_WORDS[index + 1]/#\\~/$HOME}")
         ((index++)) ;;
       -*) ;;
@@ -125,7 +128,7 @@ export function zsh(tree) {
 ${banner}
 _ckpt_checkpoints() {
   local -a found
-  found=(@last \${(f)"$(${checkpoints})"})
+  found=(@last \${(f)"$(${checkpoints.replace('ckpt ', 'ckpt $settings ')})"})
   compadd -a found
 }
 
@@ -141,11 +144,17 @@ _ckpt() {
     return
   fi
   local state line
-  local -a commands
+  local -a commands settings
+  local -i at
+  for ((at = 2; at + 1 < CURRENT; at++)); do
+    case $words[at] in
+      ${valued(tree).join('|')}) settings+=($words[at] "\${\${(Q)words[++at]}/#\\~/$HOME}") ;;
+    esac
+  done
   commands=(
 ${tree.commands.map((c) => `    ${quote(`${c.name}:${zshText(c.summary)}`)}`).join('\n')}
   )
-  _arguments -C ${tree.options.flatMap(zshOption).join(' ')} '1: :->command' '*:: :->rest'
+  _arguments -C -A '-*' ${tree.options.flatMap(zshOption).join(' ')} '1: :->command' '*:: :->rest'
   case $state in
     command) _describe command commands ;;
     rest) _ckpt_command $line[1] ;;
@@ -185,8 +194,18 @@ export function fish(tree) {
   }
   return `${banner}
 function __ckpt_checkpoints
+  set -l words (commandline -opc)
+  set -l settings
+  set -l at 2
+  while test $at -lt (count $words)
+    if contains -- $words[$at] ${words(valued(tree))}
+      set -a settings $words[$at] (string replace -r '^~' $HOME -- $words[(math $at + 1)])
+      set at (math $at + 1)
+    end
+    set at (math $at + 1)
+  end
   echo @last
-  ${checkpoints}
+  ${checkpoints.replace('ckpt ', 'ckpt $settings ')}
 end
 
 ${lines.join('\n')}

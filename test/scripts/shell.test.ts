@@ -47,6 +47,7 @@ describe('completions', () => {
       const id = await store.ok('ingest', join(root, 'test', 'golden', 'no-pages.img'), '--name', name);
       expect(bashOffers('ckpt', '--store', store.path, 'export', '')).toEqual(['@last', id, name]);
       expect(bashOffers('ckpt', '--store', store.path, 'export', 'a ')).toEqual([name]);
+      expect(bashOffers('ckpt', 'diff', '--store', store.path, '--exit-code', 'a ')).toEqual([name]);
       expect(existsSync(mark)).toBe(false);
     } finally {
       store.remove();
@@ -60,6 +61,22 @@ describe('completions', () => {
   it.skipIf(!has('fish'))('of fish offer commands and options', () => {
     const script = `source '${completions}/ckpt.fish'; complete -C 'ckpt sa'; complete -C 'ckpt save --fo'`;
     expect(shell('fish', ['--no-config', '-c', script])).toMatch(/^save\t[\s\S]*^--format\t/m);
+  });
+
+  it.skipIf(!has('fish'))('of fish offer checkpoints of the store that is meant', async () => {
+    const store = new TestStore();
+    try {
+      const id = await store.ok('ingest', join(root, 'test', 'golden', 'no-pages.img'), '--name', 'one');
+      const offers = (line: string): string[] => {
+        const script = `source '${completions}/ckpt.fish'; complete -C '${line}'`;
+        return shell('fish', ['--no-config', '-c', script]).split('\n').filter(Boolean).sort();
+      };
+      expect(offers(`ckpt --store ${store.path} show `)).toEqual([id, '@last', 'one'].sort());
+      expect(offers(`ckpt show --store ${store.path} on`)).toEqual(['one']);
+      expect(offers('ckpt --store /nonexistent show ')).toEqual(['@last']);
+    } finally {
+      store.remove();
+    }
   });
 });
 
