@@ -10,6 +10,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PACK_HEADER_BYTES } from '../../src/format/generated/store.js';
 import { TestStore, type Result } from '../support/cli.js';
+import { middlePack } from '../support/middle-pack.js';
 import { cleanUp, stateOf, until } from '../support/processes.js';
 import { lazy, Run } from '../support/programs.js';
 import { TestService } from '../support/service.js';
@@ -102,8 +103,8 @@ const linesOf = (parts: readonly Part[]): string => parts.map((part) => `${JSON.
 /** A pack with another content and so another name, everywhere in its place; its head is still what the first one's is. */
 async function exchanged(change: (pack: Buffer, pages: number) => void): Promise<Record<string, Buffer | string>> {
   const parts = await outline();
-  const heads = parts.filter(({ type }) => type === 'head');
-  const { pack = '', value = '' } = heads[heads.length >> 1] ?? {};
+  const pack = await middlePack(store, id);
+  const { value = '' } = parts.find((part) => part.pack === pack) ?? {};
   const other = Buffer.from((await service.ask(`/v1/checkpoints/${id}/packs/${pack}`)).body);
   change(other, Buffer.from(value, 'base64').readUInt32LE(12));
   const body = other.subarray(0, -32);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packPath } from '../../src/codec/native.js';
 import { TestStore } from '../support/cli.js';
+import { middlePack } from '../support/middle-pack.js';
 import { adopt, cleanUp, isAlive, stateOf, until } from '../support/processes.js';
 import { lazy, Run, type Copy } from '../support/programs.js';
 import { TestService } from '../support/service.js';
@@ -67,16 +68,6 @@ async function count(operation: string): Promise<number> {
     .reduce((a, b) => a + b, 0);
 }
 
-/** The pack with the page in the middle of the program's memory. */
-async function middlePack(id: string): Promise<string> {
-  const vma = `SELECT start_addr + (end_addr - start_addr) / 8192 * 4096 AS addr
-    FROM vma WHERE checkpoint_id = '${id}' ORDER BY pages DESC LIMIT 1`;
-  const [{ addr } = { addr: 0 }] = JSON.parse(await store.ok('sql', vma, '--json')) as { addr: number }[];
-  const page = `SELECT pack_id FROM vma_page('${id}') WHERE addr = ${String(addr)}`;
-  const [row] = JSON.parse(await store.ok('sql', page, '--json')) as { pack_id: string }[];
-  return packPath(join(store.path, 'packs'), row?.pack_id ?? '');
-}
-
 describe('a task restarted lazily out of a service', () => {
   it('finds every byte right, gets packs and never the image, and leaves nothing behind', async () => {
     const id = await saved();
@@ -110,7 +101,7 @@ describe('a task restarted lazily out of a service', () => {
 
   it('waits, stopped and said so, while the service gives something else, and while it is gone; then goes on', async () => {
     const id = await saved();
-    const pack = await middlePack(id);
+    const pack = packPath(join(store.path, 'packs'), await middlePack(store, id));
     const whole = readFileSync(pack);
     const other = Buffer.from(whole);
     other[other.length >> 1]! ^= 1;
