@@ -23,7 +23,7 @@ async function timesOf(work) {
 
 const ckpt = await Ckpt.open({ store });
 const figures = {
-  list: await timesOf(async () => listText(await ckpt.list({ columns: shownColumns }))),
+  list: await timesOf(async () => listText(await ckpt.list({ columns: shownColumns }), false)),
   everyColumn: await timesOf(() => ckpt.list()),
   last: await timesOf(() => ckpt.list({ last: 50 })),
   show: await timesOf(async () => [await ckpt.find(id), await ckpt.mappings(id), await ckpt.tasks(id)]),

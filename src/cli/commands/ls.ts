@@ -47,11 +47,11 @@ export function lsCommand(): Command {
           context.printJson(await ckpt.list(filter));
           return;
         }
-        const isOfOneState = options.state === undefined || options.state === 'sealed';
-        const columns = isOfOneState ? shownColumns : ([...shownColumns, 'state'] as const);
+        const withState = options.state !== undefined && options.state !== 'sealed';
+        const columns = withState ? ([...shownColumns, 'state'] as const) : shownColumns;
         const rows = await ckpt.list({ ...filter, columns });
         if (!rows.length) context.say('no checkpoints');
-        context.print(listText(rows));
+        context.print(listText(rows, withState));
       });
     });
 }
@@ -73,11 +73,11 @@ export const shownColumns = [
 type ShownRow = Pick<CheckpointRow, (typeof shownColumns)[number]> & Partial<Pick<CheckpointRow, 'state'>>;
 
 /** The table of `ckpt ls`. */
-export function listText(rows: readonly ShownRow[]): string {
+export function listText(rows: readonly ShownRow[], withState: boolean): string {
   const header: Column[] = ['ID', 'NAME', 'CREATED', 'HOST', 'PID', 'COMMAND'];
   header.push({ head: 'IMAGE', show: humanBytes }, { head: 'PAGES', show: humanCount });
   header.push({ head: 'NEW', show: humanCount }, { head: 'STORED', show: humanBytes });
-  if (rows[0]?.state !== undefined) header.push('STATE');
+  if (withState) header.push('STATE');
   return table(
     header,
     rows.map((row) => [
