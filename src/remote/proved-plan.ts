@@ -7,14 +7,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { packPath, pageIdentity, type Codec, type StreamEvent } from '../codec/native.js';
 import { CkptError } from '../format/errors.js';
-import type { OutlinePart } from '../lending.js';
 import { planRestart } from '../restore/plan.js';
 import { rebuildImage, type StoredImage } from '../restore/rebuild.js';
 import { distrust } from '../store-seals.js';
 import type { RemoteClient } from './client.js';
 import type { SealedDigest } from './sealed-image.js';
 
-/** That of an image of 4 GiB, all of it new, has some 40 MiB. */
+/** OutlinePart of lending.ts, a line each. That of an image of 4 GiB, all of it new, has some 40 MiB. */
 const OUTLINE_BYTES_MAX = 1 << 30;
 
 /**
@@ -48,23 +47,28 @@ export async function provePlan(
   return planRestart(image, codec, identity);
 }
 
+/** What comes is anybody's word. */
+type Told = { readonly [key in 'type' | 'pack' | 'value']?: unknown };
+
 async function fetchOutline(client: RemoteClient, checkpoint: string, headsDir: string): Promise<StreamEvent[]> {
   const events: StreamEvent[] = [];
   let bytes = 0;
-  for await (const part of client.lines<OutlinePart>(`/v1/checkpoints/${checkpoint}/outline`)) {
-    const value = Buffer.from(part.value, 'base64');
+  for await (const { type, pack, value: text } of client.lines<Told>(`/v1/checkpoints/${checkpoint}/outline`)) {
+    const value = Buffer.from(typeof text === 'string' ? text : '', 'base64');
     if ((bytes += value.length) > OUTLINE_BYTES_MAX) {
       const line = `the records of ${checkpoint} and the heads of its packs are more than ${String(OUTLINE_BYTES_MAX)} bytes`;
       throw new CkptError('unsupported', line, 'leave --lazy out');
     }
-    if (part.type === 'head') writeHead(headsDir, part.pack, value);
-    else events.push({ type: part.type, value });
+    if (type === 'head') writeHead(headsDir, pack, value);
+    else if (type === 'record' || type === 'pages') events.push({ type, value });
   }
   return events;
 }
 
-function writeHead(dir: string, pack: string, head: Buffer): void {
-  if (!/^[0-9a-f]{64}$/.test(pack)) throw new CkptError('failed', 'the service names a pack that cannot be one');
+function writeHead(dir: string, pack: unknown, head: Buffer): void {
+  if (typeof pack !== 'string' || !/^[0-9a-f]{64}$/.test(pack)) {
+    throw new CkptError('failed', 'the service names a pack that cannot be one');
+  }
   const path = packPath(dir, pack);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   writeFileSync(path, head, { mode: 0o600 });
