@@ -9,6 +9,7 @@ import { capture, isMain, main, root } from './lib/run.mjs';
 /** The rooms that make the library. */
 const below = {
   format: 'all',
+  machine: 'all',
   codec: 'all',
   process: 'all',
   store: 'all',
@@ -24,9 +25,10 @@ const below = {
  */
 const rooms = {
   format: {},
+  machine: { format: 'all' },
   codec: { format: 'all' },
   process: { format: 'all' },
-  store: { format: 'all', codec: 'all' },
+  store: { format: 'all', machine: 'all', codec: 'all' },
   ingest: { format: 'all', codec: 'all', process: 'all', store: 'types' },
   restore: { format: 'all', codec: 'all', process: 'all', store: 'types' },
   seals: { format: 'all', codec: 'all' },
@@ -41,6 +43,7 @@ const rooms = {
   },
   remote: {
     format: 'all',
+    machine: 'all',
     codec: 'all',
     process: 'all',
     ingest: 'all',

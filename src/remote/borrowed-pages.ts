@@ -3,13 +3,14 @@
 // The pages of a service's checkpoint as the source of a lazy restart here: its plan, and a process that brings packs when they are needed.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, unlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, unlinkSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CkptError } from '../format/errors.js';
 import type { LazySource } from '../restore/task-restart.js';
+import { makeBorrowedDir } from './borrowed-dir.js';
 import type { RemoteClient, RemoteOptions } from './client.js';
 import { writeAll } from './image-transfer.js';
 import type { Errand } from './pack-bringer.js';
@@ -40,7 +41,7 @@ export class BorrowedPages {
     const cache = cacheDir();
     const lazyDir = join(cache, 'lazy');
     mkdirSync(lazyDir, { recursive: true, mode: 0o700 });
-    const packsDir = mkdtempSync(join(cache, 'packs-'));
+    const packsDir = makeBorrowedDir(cache);
     let planFd: number | undefined;
     try {
       const heads = join(packsDir, 'heads');

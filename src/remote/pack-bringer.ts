@@ -9,6 +9,7 @@ import { createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { packPath } from '../codec/native.js';
+import { ownBorrowedDir } from './borrowed-dir.js';
 import { RemoteClient, type RemoteOptions } from './client.js';
 
 export interface Errand {
@@ -114,6 +115,7 @@ function serve(errand: Errand): void {
     socket.on('error', () => undefined);
     void answer(socket, bringer).catch(() => socket.destroy());
   });
+  ownBorrowedDir(errand.dir);
   process.chdir(errand.dir); // the name of a socket is short
   server.listen(SOCKET, () => process.stdout.write('ready\n'));
 }

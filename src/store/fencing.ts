@@ -7,7 +7,7 @@ import { abortedEvent } from '../format/events.js';
 import type { OpenStream } from './catalog/queries.js';
 import type { EventLog } from './log.js';
 import { StoreError } from './errors.js';
-import { isAlive, isGone } from './machine.js';
+import { isAlive, isGone } from '../machine/identity.js';
 
 /** Fences the stale ones of the open streams; returns their ids. */
 export async function abortStale(log: EventLog, streams: readonly OpenStream[], now = new Date()): Promise<string[]> {

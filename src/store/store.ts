@@ -19,7 +19,7 @@ import { openEmbeddedLog } from './embedded/embedded-log.js';
 import { errorCode, guarded, StoreError, storeError } from './errors.js';
 import { abortAsked, abortStale } from './fencing.js';
 import type { EventLog, LogPosition } from './log.js';
-import { currentWriter } from './machine.js';
+import { currentWriter } from '../machine/identity.js';
 import { CatalogLooks } from './looking/looks.js';
 import { giveBack, openDatabase, openMemory, type Db } from './sqlite.js';
 

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ckpt } from '../../src/ckpt.js';
 import { abortedEvent, type WriterIdentity } from '../../src/format/events.js';
 import { openEmbeddedLog } from '../../src/store/embedded/embedded-log.js';
-import { currentWriter } from '../../src/store/machine.js';
+import { currentWriter } from '../../src/machine/identity.js';
 import { smallImage, streamOf } from '../store/support/fake-image.js';
 import { TestStore } from '../support/cli.js';
 import { cleanUp } from '../support/processes.js';

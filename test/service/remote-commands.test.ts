@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildProgram } from '../../src/cli/program.js';
 import { openEmbeddedLog } from '../../src/store/embedded/embedded-log.js';
-import { currentWriter } from '../../src/store/machine.js';
+import { currentWriter } from '../../src/machine/identity.js';
 import { smallImage, streamOf } from '../store/support/fake-image.js';
 import { TestStore } from '../support/cli.js';
 import { pagedImage } from '../support/paged-image.js';

@@ -124,6 +124,25 @@ describe('a task restarted lazily out of a service', () => {
     expect((await next.kill('SIGTERM')).code).toBe(0);
   });
 
+  it('clears away what somebody left behind who was killed', async () => {
+    const id = await saved();
+    const pack = packPath(join(store.path, 'packs'), await middlePack(store, id));
+    const whole = readFileSync(pack);
+    writeFileSync(pack, whole.subarray(0, -1));
+    go();
+    const copy = await restart(id);
+    await copy.owner.err.wait(/waits for it/);
+    const [left = ''] = borrowed();
+    const { pid } = JSON.parse(readFileSync(join(here.dir, 'ckpt', left, 'owner'), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGKILL');
+    await until('its end', () => !isAlive(pid));
+    expect(borrowed()).toEqual([left]);
+
+    writeFileSync(pack, whole);
+    await ok(await restart(id));
+    await nothingLeft();
+  });
+
   it('is what it was asked for: stopped, and a new pid', async () => {
     const id = await saved();
     const { pids } = JSON.parse(

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { catalogOfLog } from '../../src/store/catalog/expected.js';
 import { openEmbeddedLog } from '../../src/store/embedded/embedded-log.js';
 import type { EventLog } from '../../src/store/log.js';
-import { currentWriter, processStartTicks } from '../../src/store/machine.js';
+import { currentWriter, processStartTicks } from '../../src/machine/identity.js';
 import { openStore, type Store, type StoreOptions } from '../../src/store/store.js';
 import { deleted, fakeCodec, smallImage, streamOf } from './support/fake-image.js';
 

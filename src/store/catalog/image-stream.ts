@@ -25,7 +25,7 @@ import { RecordScan, ScanError, type ScanState } from './record-scan.js';
 import type { PageMoves } from './page-moves.js';
 import type { CatalogRows, ImageRow, ImageState } from './rows.js';
 import { addSlots, SLOT_BITMAP_BYTES, trimmedBitmap } from './slots.js';
-import { placeOf } from '../machine.js';
+import { placeOf } from '../../machine/identity.js';
 import { storeValue } from '../stored-value.js';
 
 /** What the projection needs of the native codec. */

@@ -11,7 +11,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { storeError } from '../errors.js';
 import { isBefore, type EventLog, type LogPosition } from '../log.js';
-import { processStartTicks } from '../machine.js';
+import { processStartTicks } from '../../machine/identity.js';
 import { openDatabase, type Db } from '../sqlite.js';
 import type { PagesCodec } from './image-stream.js';
 import { positionOf } from './position.js';

@@ -20,7 +20,7 @@ import { packPath } from '../../codec/native.js';
 import { decodePackHeader, PACK_HEADER_BYTES } from '../../format/generated/store.js';
 import { makeDirectory, syncDirectory } from '../directories.js';
 import { errorCode, StoreError, storeError } from '../errors.js';
-import { bootId, currentWriter, pidNamespace, processStartTicks } from '../machine.js';
+import { bootId, currentWriter, pidNamespace, processStartTicks } from '../../machine/identity.js';
 
 /** Packs looked up at once. */
 const STAT_CONCURRENCY = 64;

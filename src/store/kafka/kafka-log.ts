@@ -10,7 +10,7 @@ import type { EventMessage, LogOpened, PageHash } from '../../format/events.js';
 import { makeDirectory } from '../directories.js';
 import { StoreError, storeError } from '../errors.js';
 import type { EventLog, LogBatch, LogPosition } from '../log.js';
-import { bootId } from '../machine.js';
+import { bootId } from '../../machine/identity.js';
 import { giveBack, openDatabase, type Db } from '../sqlite.js';
 import { cacheSchema, skipPositionsOfOtherBoots } from './cache-schema.js';
 import { KafkaClient } from './client.js';
