@@ -18,8 +18,9 @@ constexpr size_t kOpenMax = 8;
 PageSource::PageSource(const RestartPlan* plan, std::string packsDir)
     : plan_(*plan), packsDir_(std::move(packsDir)), bringer_(packsDir_), pins_(plan->packs()) {}
 
+void PageSource::attach() { bringer_.attach(); }
+
 void PageSource::pin() {
-  bringer_.attach();
   for (uint32_t pack = 0; pack < plan_.packs(); pack++) {
     UniqueFd fd(::open(packPathOf(packsDir_, hexOf(plan_.packId(pack))).c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) continue;

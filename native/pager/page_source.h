@@ -34,9 +34,14 @@ class PageSource {
   /** `plan` is borrowed. */
   PageSource(const RestartPlan* plan, std::string packsDir);
 
+  uint32_t packs() const { return plan_.packs(); }
+
+  /** From now on packs are brought, where somebody brings them, as long as this lives. */
+  void attach();
+
   /**
    * Opens the plan's packs, so that nobody who deletes them takes them away from this task; those that cannot be had now
-   * are looked for again when they are needed. Packs that are brought are brought as long as this lives.
+   * are looked for again when they are needed.
    */
   void pin();
 

@@ -65,9 +65,10 @@ Pager::Pager(const RestartPlan* plan, PagerOptions options, ReportTo report)
 }
 
 int Pager::run() {
-  source_.pin();  // before the task runs: whoever collects packs may count on it
+  source_.attach();
   (void)!write(options_.readyFd, "r", 1);
-  close(options_.readyFd);
+  // Opening thousands of packs takes longer than all else of a restart: faults are answered meanwhile.
+  pinning_ = std::make_unique<Pinning>(&source_, options_.readyFd);
   background_ = std::make_unique<Background>(&source_, plan_.identity());
   startedMs_ = lastFaultMs_ = nowMs();
   for (;;) {
@@ -80,7 +81,7 @@ int Pager::run() {
     }
     serveWaiting();
     if (!stuck_.empty() && nowMs() >= retryAtMs_) retryStuck();
-    fetchAhead();
+    if (pinning_->isDone()) fetchAhead();
     dropDead();
     if (memories_.empty()) break;
     const bool everything = nextRun_ == plan_.end() && nextWorking_ >= working_.recorded().size() &&
@@ -104,6 +105,7 @@ int Pager::run() {
 int Pager::wait() {
   std::vector<pollfd> fds = {{background_->fd(), POLLIN, 0}, {guard_->fd(), POLLIN, 0}};
   if (!taskEnded_) fds.push_back({pidfd_.get(), POLLIN, 0});
+  if (!pinning_->isDone()) fds.push_back({pinning_->fd(), POLLIN, 0});
   bool busy = !again_.empty();
   for (const auto& memory : memories_) {
     fds.push_back({memory->fd(), POLLIN, 0});
@@ -291,7 +293,7 @@ void Pager::dropDead() {
   }
 }
 
-bool pagerIsReady(int fd) {
+bool pagerSays(int fd) {
   char byte;
   ssize_t n;
   do n = read(fd, &byte, 1);

@@ -18,6 +18,7 @@
 
 #include "pager/background.h"
 #include "pager/guard.h"
+#include "pager/pinning.h"
 #include "pager/task_memory.h"
 #include "pager/working_set.h"
 
@@ -30,7 +31,8 @@ struct PagerOptions {
   std::string workingSet;  // file; empty: none
   /** Mappings whose pages come through the pager, as addresses. */
   std::vector<std::pair<uint64_t, uint64_t>> watched;
-  int readyFd = -1;       // a byte is written there, and it is closed, when pager and guard are at work
+  int readyFd =
+      -1;  // a byte is written there when pager and guard are at work, another when nobody can take packs away any more
   std::vector<int> keep;  // descriptors that report() needs
 };
 
@@ -71,6 +73,7 @@ class Pager {
   std::vector<std::unique_ptr<TaskMemory>> memories_;  // the task's is the first
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<Background> background_;
+  std::unique_ptr<Pinning> pinning_;
   bool taskEnded_ = false;
 
   std::vector<Stuck> stuck_;
@@ -91,8 +94,8 @@ class Pager {
 /** Makes a pager process: its pid. The child never returns from here. Throws CodecError of kind io. */
 pid_t startPager(const RestartPlan* plan, PagerOptions options, ReportTo report);
 
-/** True when the pager is at work, and its guard too; false when it has ended instead. `fd` is PagerOptions.readyFd's other end. */
-bool pagerIsReady(int fd);
+/** Waits for the next byte of PagerOptions.readyFd, whose other end `fd` is; false when the pager has ended instead. */
+bool pagerSays(int fd);
 
 }  // namespace ckpt
 

@@ -66,11 +66,10 @@ class Restart : public ImageSink {
     if (!options_.detach) *wait = std::make_unique<TaskWait>();
     child_->release();
     child_->tracee().detach();
-    if (lazy_) pager_ = lazy_->release();
     return pid;
   }
-  /** Pid of the task's pager, 0 where it has none. */
-  pid_t pager() const { return pager_; }
+  /** Pid of the task's pager, 0 where it has none. Packs that somebody kept for this restart are no more needed after this. */
+  pid_t pager() { return lazy_ ? lazy_->release() : 0; }
 
  private:
   void layout(const TaskImage& image) override {
@@ -121,7 +120,6 @@ class Restart : public ImageSink {
   std::unique_ptr<RestartMemory> memory_;
   std::unique_ptr<RestartPlan> plan_;
   std::unique_ptr<RestartLazy> lazy_;
-  pid_t pager_ = 0;
 };
 
 int64_t monotonicNs() {
@@ -263,8 +261,8 @@ int runRestart(int argc, char** argv) {
     } else {
       Restart restart(options, status);
       pid = restart.run(&wait);
-      pager = restart.pager();
       startedNs = monotonicNs();
+      pager = restart.pager();
       close(options.planFd >= 0 ? options.planFd
                                 : options.imageFd);  // whoever writes behind the tail learns that nobody reads it
     }

@@ -181,11 +181,13 @@ void RestartLazy::start() {
 }
 
 void RestartLazy::ready() {
-  if (pid_ > 0 && !pagerIsReady(readyFd_.get()))
+  if (pid_ > 0 && !pagerSays(readyFd_.get()))
     throw ProcessError(kFailed, "the pager of the task does not start", "leave --lazy out");
 }
 
 pid_t RestartLazy::release() {
+  // One that has ended says so itself.
+  if (pid_ > 0) (void)pagerSays(readyFd_.get());
   const pid_t pid = pid_;
   pid_ = 0;
   return pid;

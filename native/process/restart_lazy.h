@@ -28,7 +28,10 @@ class RestartLazy {
   void start();
   /** Before the task is let go: returns when pager and guard are at work. Throws kFailed where they are not. */
   void ready();
-  /** The task runs; 0 where nothing is missing and there is no pager. The caller reaps it. */
+  /**
+   * The task runs: returns when nobody can take packs away from it any more. The pager's pid, 0 where nothing is missing and there is none.
+   * The caller reaps it.
+   */
   pid_t release();
 
  private:

@@ -55,6 +55,7 @@
     '../pager/page_source.cc',
     '../pager/pager.cc',
     '../pager/task_memory.cc',
+    '../pager/pinning.cc',
     '../pager/user_faults.cc',
     '../pager/working_set.cc',
     '../codec/blake3_pages.cc',

@@ -36,7 +36,7 @@ export class LazyRestarts {
 
   /** Hands the source of a checkpoint's pages to the work. CkptError, CodecError. */
   async with<T>(image: StoredImage, work: (source: LazySource) => Promise<T> | T): Promise<T> {
-    // Packs that could go again stay until the pager has them open, which it does before the task runs.
+    // Packs that could go again stay until the pager has them open, which it has when the task is said to run.
     const hold = image.supply ? await image.prepare() : undefined;
     try {
       const result = await this.#withPlan(image, work);
