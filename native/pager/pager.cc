@@ -81,7 +81,8 @@ int Pager::run() {
     }
     serveWaiting();
     if (!stuck_.empty() && nowMs() >= retryAtMs_) retryStuck();
-    if (pinning_->isDone()) fetchAhead();
+    pinned_ = pinned_ || pinning_->isDone();
+    if (pinned_) fetchAhead();
     dropDead();
     if (memories_.empty()) break;
     const bool everything = nextRun_ == plan_.end() && nextWorking_ >= working_.recorded().size() &&
@@ -105,7 +106,7 @@ int Pager::run() {
 int Pager::wait() {
   std::vector<pollfd> fds = {{background_->fd(), POLLIN, 0}, {guard_->fd(), POLLIN, 0}};
   if (!taskEnded_) fds.push_back({pidfd_.get(), POLLIN, 0});
-  if (!pinning_->isDone()) fds.push_back({pinning_->fd(), POLLIN, 0});
+  if (!pinned_) fds.push_back({pinning_->fd(), POLLIN, 0});
   bool busy = !again_.empty();
   for (const auto& memory : memories_) {
     fds.push_back({memory->fd(), POLLIN, 0});

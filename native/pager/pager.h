@@ -31,8 +31,8 @@ struct PagerOptions {
   std::string workingSet;  // file; empty: none
   /** Mappings whose pages come through the pager, as addresses. */
   std::vector<std::pair<uint64_t, uint64_t>> watched;
-  int readyFd =
-      -1;  // a byte is written there when pager and guard are at work, another when nobody can take packs away any more
+  /** A byte is written there when pager and guard are at work, another when nobody can take packs away any more. */
+  int readyFd = -1;
   std::vector<int> keep;  // descriptors that report() needs
 };
 
@@ -74,6 +74,7 @@ class Pager {
   std::unique_ptr<Guard> guard_;
   std::unique_ptr<Background> background_;
   std::unique_ptr<Pinning> pinning_;
+  bool pinned_ = false;  // as run() has seen it: until then its end wakes us
   bool taskEnded_ = false;
 
   std::vector<Stuck> stuck_;
