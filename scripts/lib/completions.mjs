@@ -8,11 +8,13 @@ const banner = '# Made from the commands of ckpt by scripts/man.mjs.';
 const names = (o) => [o.short, o.long].filter(Boolean);
 const words = (list) => list.join(' ');
 
-/** Shell that prints ids and names of the sealed checkpoints, one a line. */
-const checkpoints = `ckpt ls --json 2>/dev/null | grep -oE '"(id|name)": *"[^"]*"' | cut -d'"' -f4`;
+/** Shell that prints ids and names of the sealed checkpoints, one a line; `settings` is the shell's list of options and values. */
+const checkpoints = (settings) =>
+  `ckpt ${settings} ls --json 2>/dev/null | grep -oE '"(id|name)": *"[^"]*"' | cut -d'"' -f4`;
 
-/** Names of the options before any command that say which store is meant: what is offered is out of that one. */
-const valued = (tree) => tree.options.filter((o) => o.takesValue).flatMap(names);
+/** The options of all commands that have a value say which store is meant: what is offered is out of that one. */
+const settingsOf = (tree) => tree.options.filter((o) => o.takesValue);
+const settingNames = (tree) => settingsOf(tree).flatMap(names);
 
 function bashValue(kind, choices) {
   if (choices.length) return `COMPREPLY=($(compgen -W ${quote(words(choices))} -- "$cur"))`;
@@ -47,10 +49,9 @@ export function bash(tree) {
       '      fi ;;',
     ].join('\n');
   });
-  const globals = tree.options.filter((o) => o.takesValue);
   return `${banner}
 _ckpt_checkpoints() {
-  ${checkpoints.replace('ckpt ', 'ckpt "${settings[@]}" ')}
+  ${checkpoints('"${settings[@]}"')}
 }
 
 # Offers the lines that begin as the word does. A checkpoint's name may be anybody's, and compgen -W would run what is in it.
@@ -68,7 +69,9 @@ _ckpt_complete() {
 ${commands.join('\n')}
     *)
       case $prev in
-${globals.map((o) => `        ${names(o).join('|')}) ${bashValue(o.kind, o.choices)}; return ;;`).join('\n')}
+${settingsOf(tree)
+  .map((o) => `        ${names(o).join('|')}) ${bashValue(o.kind, o.choices)}; return ;;`)
+  .join('\n')}
       esac
       COMPREPLY=($(compgen -W ${quote(words([...tree.commands.map((c) => c.name), ...tree.options.flatMap(names), '--help']))} -- "$cur")) ;;
   esac
@@ -80,7 +83,7 @@ _ckpt() {
     word=\${COMP_WORDS[index]}
     case $word in
       # Also behind the command.
-      ${valued(tree).join('|')})
+      ${settingNames(tree).join('|')})
         settings+=("$word" "\${COMP_WORDS[index + 1]/#\\~/$HOME}")
         ((index++)) ;;
       -*) ;;
@@ -128,7 +131,7 @@ export function zsh(tree) {
 ${banner}
 _ckpt_checkpoints() {
   local -a found
-  found=(@last \${(f)"$(${checkpoints.replace('ckpt ', 'ckpt $settings ')})"})
+  found=(@last \${(f)"$(${checkpoints('$settings')})"})
   compadd -a found
 }
 
@@ -148,7 +151,7 @@ _ckpt() {
   local -i at
   for ((at = 2; at + 1 < CURRENT; at++)); do
     case $words[at] in
-      ${valued(tree).join('|')}) settings+=($words[at] "\${\${(Q)words[++at]}/#\\~/$HOME}") ;;
+      ${settingNames(tree).join('|')}) settings+=($words[at] "\${\${(Q)words[++at]}/#\\~/$HOME}") ;;
     esac
   done
   commands=(
@@ -198,14 +201,14 @@ function __ckpt_checkpoints
   set -l settings
   set -l at 2
   while test $at -lt (count $words)
-    if contains -- $words[$at] ${words(valued(tree))}
+    if contains -- $words[$at] ${words(settingNames(tree))}
       set -a settings $words[$at] (string replace -r '^~' $HOME -- $words[(math $at + 1)])
       set at (math $at + 1)
     end
     set at (math $at + 1)
   end
   echo @last
-  ${checkpoints.replace('ckpt ', 'ckpt $settings ')}
+  ${checkpoints('$settings')}
 end
 
 ${lines.join('\n')}

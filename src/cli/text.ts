@@ -76,8 +76,11 @@ function isPrintable(text: string): boolean {
   return true;
 }
 
-/** The head of a column, and how its numbers are printed: in ASCII. Default: as they are. */
-export type Column = string | { readonly head: string; readonly show: (value: number) => string };
+/** How numbers are printed: in ASCII. */
+type Show = (value: number) => string;
+
+/** The head of a column, and how its numbers are printed; default: as they are. */
+export type Column = string | { readonly head: string; readonly show: Show };
 
 /** An aligned table; columns of numbers are set flush right. Empty text when there are no rows. */
 export function table(header: readonly Column[], rows: readonly (readonly Value[])[]): string {
@@ -100,16 +103,19 @@ export class StreamedTable {
   rows = 0;
   private waiting: (readonly Value[])[] = [];
   private layout: Layout | undefined;
+  private readonly shows: readonly Show[];
 
   constructor(
     private readonly header: readonly Column[],
     private readonly fittedRows = FITTED_ROWS,
-  ) {}
+  ) {
+    this.shows = header.map((column) => (typeof column === 'string' ? String : column.show));
+  }
 
   /** The text that these rows complete. */
   take(rows: readonly (readonly Value[])[]): string {
     this.rows += rows.length;
-    if (this.layout) return new Cells(rows, this.header.map(showOf)).aligned(this.layout);
+    if (this.layout) return new Cells(rows, this.shows).aligned(this.layout);
     for (const row of rows) this.waiting.push(row);
     return this.waiting.length < this.fittedRows ? '' : this.end();
   }
@@ -121,11 +127,8 @@ export class StreamedTable {
     this.waiting = [];
     const numeric = this.header.map((_, i) => rows.every((row) => isNumber(row[i])));
     const heads = this.header.map((column) => (typeof column === 'string' ? column : column.head));
-    const header = new Cells(
-      [heads],
-      heads.map(() => undefined),
-    );
-    const cells = new Cells(rows, this.header.map(showOf));
+    const header = new Cells([heads], this.shows);
+    const cells = new Cells(rows, this.shows);
     const widths = header.widths.map((own, column) => Math.max(own, cells.widths[column] ?? 0));
     this.layout = { numeric, widths };
     return header.aligned(this.layout) + cells.aligned(this.layout);
@@ -143,13 +146,12 @@ class Cells {
   /** Most have nothing but ASCII in them, and are as wide as they are long. */
   private ascii = true;
 
-  constructor(rows: readonly (readonly Value[])[], shows: readonly ReturnType<typeof showOf>[]) {
+  constructor(rows: readonly (readonly Value[])[], shows: readonly Show[]) {
     const widths = shows.map(() => 0);
     for (const row of rows) {
       for (let column = 0; column < shows.length; column++) {
         const value = row[column];
-        const show = shows[column];
-        let text = typeof value === 'number' ? (show ? show(value) : String(value)) : plain(value);
+        let text = typeof value === 'number' ? shows[column]!(value) : plain(value);
         let own = text.length;
         if (typeof value === 'string' && !isPrintable(text)) {
           text = visible(text);
@@ -186,10 +188,6 @@ class Cells {
     }
     return done.join('');
   }
-}
-
-function showOf(column: Column): ((value: number) => string) | undefined {
-  return typeof column === 'string' ? undefined : column.show;
 }
 
 const someSpaces = Array.from({ length: 64 }, (_, count) => ' '.repeat(count));

@@ -37,8 +37,9 @@ export function sealedDigest(keys: readonly KeyEntry[], row: SealSubject, remote
       judged.map(({ judgement }) => judgement),
     );
   }
-  const origin = originOf(found.seal);
-  return { checkpoint: row.id, digest: found.seal.digest, hashing: origin ?? remote, isCarried: origin !== undefined };
+  const { seal, judgement } = found;
+  const hashing = originOf(seal) ?? remote;
+  return { checkpoint: row.id, digest: seal.digest, hashing, isCarried: judgement === 'carried' };
 }
 
 /** `fill` writes the image into a descriptor; what has been checked is written to `fd`. CkptError `damaged`: it is not what was sealed. */

@@ -37,7 +37,6 @@ export { Quarantine } from './lifecycle/quarantine.js';
 export { Leases, type Lease } from './lifecycle/leases.js';
 export { abortStale, abortStream } from './fencing.js';
 export type { EventLog, LogBatch, LogPosition, NewPack, PackBatch, PackHold, PackInfo, PackStore } from './log.js';
-export { currentWriter, isGone, processStartTicks } from '../machine/identity.js';
 export { readHead } from './pack-head.js';
 export { openStore, type Store, type StoreOptions } from './store.js';
 

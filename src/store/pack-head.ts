@@ -2,7 +2,7 @@
 //
 // The beginning of a pack up to its first frame: header, page directory, frame table. It says what the pages of a pack are, without them.
 import { open } from 'node:fs/promises';
-import { decodePackHeader, HASH_BYTES, PACK_HEADER_BYTES } from '../format/generated/store.js';
+import { decodePackHeader, HASH_BYTES, PACK_HEADER_BYTES, PACK_PAGES_MAX } from '../format/generated/store.js';
 import { storeError } from './errors.js';
 
 const FRAME_ENTRY_BYTES = 4;
@@ -33,6 +33,6 @@ export async function readHead(path: string): Promise<Buffer> {
 function headBytes(bytes: Buffer): number {
   if (bytes.length < PACK_HEADER_BYTES) return bytes.length;
   const { magic, pages, frames } = decodePackHeader(bytes);
-  if (magic !== 'ckptpack') return bytes.length;
+  if (magic !== 'ckptpack' || pages > PACK_PAGES_MAX || frames > pages) return bytes.length;
   return PACK_HEADER_BYTES + pages * HASH_BYTES + frames * FRAME_ENTRY_BYTES;
 }

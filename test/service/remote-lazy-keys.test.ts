@@ -3,13 +3,14 @@
 // ckpt --remote restart --lazy with keys of one's own: the task runs before its pages are here, yet nothing of it runs that is not what was
 // sealed. A service that lies stands between: it is the client that has to find out.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PACK_HEADER_BYTES } from '../../src/format/generated/store.js';
 import { TestStore, type Result } from '../support/cli.js';
+import { nothingBorrowed } from '../support/borrowed.js';
 import { middlePack } from '../support/middle-pack.js';
 import { cleanUp, stateOf, until } from '../support/processes.js';
 import { lazy, Run } from '../support/programs.js';
@@ -54,20 +55,6 @@ afterEach(async () => {
 const believe = (): Promise<string> => here.ok('key', 'import', join(here.dir, 'their.key'));
 
 const restart = (remote: string): Promise<Result> => here.run('--remote', remote, 'restart', id, '--lazy');
-
-const nothingLeft = (): Promise<void> => {
-  const cache = join(here.dir, 'ckpt');
-  const borrowed = (): string[] =>
-    existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith('packs-')) : [];
-  return until('the end of whoever brought the packs', () => borrowed().length === 0);
-};
-
-async function asked(operation: string): Promise<number> {
-  const text = (await service.ask('/metrics')).body.toString();
-  return [...text.matchAll(new RegExp(`^ckpt_http_requests_total\\{operation="${operation}",.*\\} (\\d+)$`, 'gm'))]
-    .map(([, value]) => Number(value))
-    .reduce((a, b) => a + b, 0);
-}
 
 const outline = async (): Promise<Part[]> =>
   (await service.ask(`/v1/checkpoints/${id}/outline`)).body
@@ -126,10 +113,10 @@ describe('with keys of one’s own', () => {
     const { code, stdout, stderr } = await restart(service.remote);
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(/^ok /m);
-    expect(await asked('getOutline')).toBe(1);
-    expect(await asked('getPack')).toBeGreaterThan(10);
-    expect([await asked('getPlan'), await asked('getImage')]).toEqual([0, 0]);
-    await nothingLeft();
+    expect(await service.count('getOutline')).toBe(1);
+    expect(await service.count('getPack')).toBeGreaterThan(10);
+    expect([await service.count('getPlan'), await service.count('getImage')]).toEqual([0, 0]);
+    await nothingBorrowed(here);
   });
 
   it('a task that nobody known stands for does not run', async () => {
@@ -137,8 +124,8 @@ describe('with keys of one’s own', () => {
     const { code, stderr } = await restart(service.remote);
     expect(code).toBe(125);
     expect(stderr).toContain('sealed by an unknown key only');
-    expect(await asked('getOutline')).toBe(0);
-    await nothingLeft();
+    expect(await service.count('getOutline')).toBe(0);
+    await nothingBorrowed(here);
   });
 
   it.each<[string, (parts: Part[]) => Part[]]>([
@@ -152,7 +139,7 @@ describe('with keys of one’s own', () => {
     expect(code).toBe(125);
     expect(stderr).toContain('its seal does not verify');
     expect(stdout).toBe('');
-    await nothingLeft();
+    await nothingBorrowed(here);
   });
 
   it.each<[string, RegExp, (pack: Buffer, pages: number) => void]>([

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { packPath } from '../../src/codec/native.js';
 import { TestStore } from '../support/cli.js';
+import { borrowedDirs, nothingBorrowed } from '../support/borrowed.js';
 import { middlePack } from '../support/middle-pack.js';
 import { adopt, cleanUp, isAlive, stateOf, until } from '../support/processes.js';
 import { lazy, Run, type Copy } from '../support/programs.js';
@@ -55,34 +56,21 @@ async function ok(copy: Copy): Promise<void> {
   expect(await copy.owner.end(), copy.owner.describe()).toEqual({ code: 0, signal: null });
 }
 
-/** Directories of packs that are being brought; the working sets stand beside them. */
-const borrowed = (): string[] => readdirSync(join(here.dir, 'ckpt')).filter((name) => name.startsWith('packs-'));
-
-const nothingLeft = (): Promise<void> => until('the end of whoever brought the packs', () => borrowed().length === 0);
-
-/** Finished requests of an operation. */
-async function count(operation: string): Promise<number> {
-  const text = (await service.ask('/metrics')).body.toString();
-  return [...text.matchAll(new RegExp(`^ckpt_http_requests_total\\{operation="${operation}",.*\\} (\\d+)$`, 'gm'))]
-    .map(([, value]) => Number(value))
-    .reduce((a, b) => a + b, 0);
-}
-
 describe('a task restarted lazily out of a service', () => {
   it('finds every byte right, gets packs and never the image, and leaves nothing behind', async () => {
     const id = await saved();
     go();
     await ok(await restart(id));
-    await nothingLeft();
-    expect(await count('getPlan')).toBe(1);
-    expect(await count('getPack')).toBeGreaterThan(10);
-    expect(await count('getImage')).toBe(0);
+    await nothingBorrowed(here);
+    expect(await service.count('getPlan')).toBe(1);
+    expect(await service.count('getPack')).toBeGreaterThan(10);
+    expect(await service.count('getImage')).toBe(0);
     const restores = JSON.parse(await store.ok('sql', 'SELECT result FROM restore', '--json')) as object[];
     expect(restores).toEqual([{ result: 'exited 0' }]);
     // The working set of the first is there for the next.
     expect(readdirSync(join(here.dir, 'ckpt/lazy'))).toEqual([`${id}.set`]);
     await ok(await restart(id));
-    await nothingLeft();
+    await nothingBorrowed(here);
   });
 
   it('needs the service no more once all is there, and the command not at all', async () => {
@@ -90,7 +78,7 @@ describe('a task restarted lazily out of a service', () => {
     const pid = Number(await here.ok('--remote', service.remote, 'restart', id, '--lazy', '--detach'));
     adopt(pid);
     await until('all pages', () => !/^VmFlags:.* um( |$)/m.test(readFileSync(`/proc/${pid}/smaps`, 'utf8')));
-    await nothingLeft();
+    await nothingBorrowed(here);
     expect(await service.stop()).toBe(0);
     expect(isAlive(pid)).toBe(true);
     const again = await store.ok('save', String(pid), '--kill');
@@ -120,7 +108,7 @@ describe('a task restarted lazily out of a service', () => {
     await next.out.wait(/^http\+unix:/);
     await ok(copy);
     expect(copy.owner.err.text()).toMatch(/goes on/);
-    await nothingLeft();
+    await nothingBorrowed(here);
     expect((await next.kill('SIGTERM')).code).toBe(0);
   });
 
@@ -132,15 +120,15 @@ describe('a task restarted lazily out of a service', () => {
     go();
     const copy = await restart(id);
     await copy.owner.err.wait(/waits for it/);
-    const [left = ''] = borrowed();
+    const [left = ''] = borrowedDirs(here);
     const { pid } = JSON.parse(readFileSync(join(here.dir, 'ckpt', left, 'owner'), 'utf8')) as { pid: number };
     process.kill(pid, 'SIGKILL');
     await until('its end', () => !isAlive(pid));
-    expect(borrowed()).toEqual([left]);
+    expect(borrowedDirs(here)).toEqual([left]);
 
     writeFileSync(pack, whole);
     await ok(await restart(id));
-    await nothingLeft();
+    await nothingBorrowed(here);
   });
 
   it('is what it was asked for: stopped, and a new pid', async () => {

@@ -103,6 +103,14 @@ export class TestService {
     return collect(await this.open(path, options));
   }
 
+  /** Finished requests of an operation. */
+  async count(operation: string): Promise<number> {
+    const text = (await this.ask('/metrics')).body.toString();
+    return [...text.matchAll(new RegExp(`^ckpt_http_requests_total\\{operation="${operation}",.*\\} (\\d+)$`, 'gm'))]
+      .map(([, value]) => Number(value))
+      .reduce((a, b) => a + b, 0);
+  }
+
   async json<T = Record<string, unknown>>(path: string, options: AskOptions = {}): Promise<T> {
     const { status, body } = await this.ask(path, options);
     if (status < 200 || status > 299) throw new Error(`${path}: ${status} ${body.toString()}`);
